@@ -1,0 +1,1 @@
+"""The process that owns every effect and every secret."""

@@ -1,0 +1,1 @@
+"""One module an outside library or system, each asking the smallest question."""

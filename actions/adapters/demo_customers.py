@@ -1,0 +1,117 @@
+"""Demo customers of the embedded core system: one in each state. Every name, number and address is invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from actions.security.password_unlock import unlock_day
+from actions.storage.models import Account, CertificateRecord, SoftwareToken, Unlock
+from actions.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Demo:
+    institution: str
+    number: str
+    birth_date: date
+    state: str
+    phone: str
+    email: str
+
+
+DEMO_CUSTOMERS = (
+    Demo("hnyc", "900018", date(1981, 1, 1), "normal", "0930000678", "zdemo@example.com"),
+    Demo("hnyc", "900028", date(1982, 2, 2), "locked", "0930000278", "ydemo@example.com"),
+    Demo("hnyc", "900038", date(1983, 3, 3), "locked without certificate", "0930000378", "xdemo@example.com"),
+    Demo("hnyc", "900048", date(1984, 4, 4), "unlocked today", "0930000478", "wdemo@example.com"),
+    Demo("hnyc", "900058", date(1985, 5, 5), "suspended", "0930000578", "vdemo@example.com"),
+    Demo("icbca", "900068", date(1986, 6, 6), "token frozen 24 h", "90000068", "udemo@example.com"),
+    Demo("icbca", "900078", date(1987, 7, 7), "token frozen for good", "90000078", "tdemo@example.com"),
+)
+
+_LOCKED = frozenset({"locked", "locked without certificate", "unlocked today", "suspended"})
+
+
+def seed(work: UnitOfWork, now: datetime, zone: ZoneInfo, reset: bool = False) -> None:
+    """Make the demo customers that are missing; with `reset`, put all of them back into their state.
+
+    "unlocked today" is kept true on every day.
+    """
+    with work.begin() as session:
+        for demo in DEMO_CUSTOMERS:
+            id_ = f"demo-{demo.institution}-{demo.number}"
+            if reset:
+                _remove(session, id_)
+            if session.get(Account, id_) is None:
+                _add(session, id_, demo, now)
+            if demo.state == "unlocked today":
+                _unlocked_today(session, id_, now, zone)
+        session.commit()
+
+
+def _remove(session: Session, id_: str) -> None:
+    for table, column in (
+        (Unlock, Unlock.account_id),
+        (CertificateRecord, CertificateRecord.account_id),
+        (SoftwareToken, SoftwareToken.account_id),
+        (Account, Account.id),
+    ):
+        session.execute(delete(table).where(column == id_))
+
+
+def _add(session: Session, id_: str, demo: Demo, now: datetime) -> None:
+    locked = demo.state in _LOCKED
+    session.add(
+        Account(
+            id=id_,
+            institution=demo.institution,
+            number=demo.number,
+            name="測試客戶",
+            birth_date=demo.birth_date,
+            phone=demo.phone,
+            email=demo.email,
+            wrong_passwords=3 if locked else 0,
+            locked_at=now if locked else None,
+            suspended_at=now if demo.state == "suspended" else None,
+        )
+    )
+    session.flush()
+    if demo.institution == "hnyc" and demo.state != "locked without certificate":
+        session.add(
+            CertificateRecord(
+                serial=f"demo-{demo.number}",
+                account_id=id_,
+                valid_from=now - timedelta(days=300),
+                valid_until=now + timedelta(days=65),
+            )
+        )
+    if demo.state.startswith("token"):
+        _add_token(session, id_, demo, now)
+
+
+def _add_token(session: Session, id_: str, demo: Demo, now: datetime) -> None:
+    for_good = demo.state == "token frozen for good"
+    session.add(
+        SoftwareToken(
+            account_id=id_,
+            enrolled_at=now - timedelta(days=30),
+            wrong_passwords=6,
+            freezes=3 if for_good else 1,
+            frozen_until=None if for_good else now + timedelta(hours=24),
+            frozen_for_good_at=now if for_good else None,
+        )
+    )
+
+
+def _unlocked_today(session: Session, id_: str, now: datetime, zone: ZoneInfo) -> None:
+    day = unlock_day(now, zone)
+    receipt = f"UL-{day:%Y%m%d}-DEMO"
+    if session.get(Unlock, receipt) is None:
+        session.add(
+            Unlock(receipt=receipt, account_id=id_, day=day, challenge_id=receipt, conversation="demo", at=now)
+        )

@@ -1,0 +1,33 @@
+"""Message texts from Jinja2 templates: actions/templates/<channel>/<language>/<kind>.{subject.txt,txt,html}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+FOLDER = Path(__file__).resolve().parents[1] / "templates"
+_FOLDERS = {"email": "e-mail", "sms": "sms"}
+
+
+class JinjaTemplates:
+    def __init__(self, facts: Mapping[str, str]) -> None:
+        """`facts`: what every template may name, e.g. the hotline."""
+        self._facts = facts
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            keep_trailing_newline=False,
+        )
+
+    def render(self, kind: str, channel: str, language: str, values: Mapping[str, str]) -> tuple[str, str, str]:
+        """Return subject, text and HTML; an SMS has the text alone."""
+        start = f"{_FOLDERS[channel]}/{language}/{kind}"
+        words = {**self._facts, **values}
+        text = self._environment.get_template(f"{start}.txt").render(words)
+        if channel == "sms":
+            return "", text, ""
+        subject = self._environment.get_template(f"{start}.subject.txt").render(words).strip()
+        return subject, text, self._environment.get_template(f"{start}.html").render(words)

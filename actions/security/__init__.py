@@ -1,0 +1,1 @@
+"""The rules: values in, a decision out. Standard library only; no clock, no database, no sentence."""

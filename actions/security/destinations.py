@@ -1,0 +1,57 @@
+"""Where a code can go, shown masked; for a stranger, a destination that looks as real (G12, T33)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+
+def mask_phone(number: str) -> str:
+    """Return e.g. `093***678`: the first three and the last three digits."""
+    digits = re.sub(r"\D", "", number)
+    return f"{digits[:3]}***{digits[-3:]}"
+
+
+def mask_email(address: str) -> str:
+    """Return e.g. `z**@example.com`: the first character and the domain."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}**@{domain}"
+
+
+def mask_account(number: str) -> str:
+    """Return e.g. `9____8`: the first and the last character (`notices.yml: password_reissued`)."""
+    return number[:1] + "_" * (len(number) - 2) + number[-1:]
+
+
+def identity_of(pepper: bytes, institution: str, account: str, birth_date: str) -> str:
+    """Return what limits are counted by: the same for the same details, whether they match somebody or not."""
+    return hmac.new(pepper, f"who|{institution}|{account}|{birth_date}".encode(), hashlib.sha256).hexdigest()
+
+
+_MAIL_DOMAINS = ("gmail.com", "yahoo.com.tw", "hotmail.com", "msa.hinet.net", "icloud.com", "outlook.com")
+_PHONE_STARTS = ("091", "092", "093", "095", "096", "097", "098")
+
+
+def plausible_destinations(pepper: bytes, institution: str, account: str, birth_date: str) -> dict[str, str]:
+    """Return masked destinations for details that match nobody: the same ones for the same details, always.
+
+    They depend on everything entered, so that trying birth dates shows nothing about the account.
+    """
+    seed = hmac.new(pepper, f"{institution}|{account}|{birth_date}".encode(), hashlib.sha256).digest()
+    return {
+        "sms": f"{_PHONE_STARTS[seed[0] % len(_PHONE_STARTS)]}***{int.from_bytes(seed[1:5], 'big') % 1000:03d}",
+        "email": f"{chr(ord('a') + seed[5] % 26)}**@{_MAIL_DOMAINS[seed[6] % len(_MAIL_DOMAINS)]}",
+    }
+
+
+def looks_like_contact(text: str) -> bool:
+    """Return whether `text` is an e-mail address or a phone number of 7 to 15 digits."""
+    if re.fullmatch(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}", text):
+        return True
+    return bool(re.fullmatch(r"[\d\s+()#\-]{7,24}", text)) and 7 <= len(re.sub(r"\D", "", text)) <= 15
+
+
+def mask_contact(text: str) -> str:
+    """Return a contact as it may be shown back in a summary."""
+    return mask_email(text) if "@" in text else mask_phone(text)

@@ -1,0 +1,85 @@
+"""One-time passwords by SMS and e-mail: six digits, short-lived, used once, three tries (G2, G3, G6, G9, G11)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from actions.security.errors import (
+    OtpExhausted,
+    OtpExpired,
+    OtpMalformed,
+    OtpSuperseded,
+    OtpUsed,
+    ResendTooSoon,
+)
+from actions.security.secret import Secret
+
+_SEPARATORS = re.compile(r"[\s\-–—.·\u200b-\u200d\u2060\ufeff]+")
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """One code sent to one customer for one purpose. Times are aware; the interval is [sent_at, expires_at)."""
+
+    id: str
+    purpose: str
+    sent_at: datetime
+    expires_at: datetime
+    resend_at: datetime
+    wrong: int
+    used_at: datetime | None
+    superseded_at: datetime | None
+
+
+def new_code(digits: int) -> Secret:
+    """Return `digits` random digits, each string equally likely (`institutions.yml: otp_digits`)."""
+    return Secret(str(secrets.randbelow(10**digits)).zfill(digits))
+
+
+def read_code(entered: Secret, digits: int) -> Secret:
+    """Return the code in `entered`; raise `OtpMalformed` where there is not exactly one.
+
+    Full-width digits, spaces and hyphens are accepted; a whole pasted SMS is, when exactly one run of
+    `digits` digits stands in it. Digits of other scripts are not: `int` and `\\d` would take them (T41).
+    """
+    text = unicodedata.normalize("NFKC", entered.reveal())
+    joined = _SEPARATORS.sub("", text)
+    if re.fullmatch(f"[0-9]{{{digits}}}", joined):
+        return Secret(joined)
+    runs = re.findall(rf"(?<![0-9A-Za-z#-])[0-9]{{{digits}}}(?![0-9A-Za-z-])", text)
+    if len(set(runs)) == 1 and len(joined) > digits and re.search(r"[^\W\d_]", text):
+        return Secret(runs[0])
+    raise OtpMalformed(digits=digits)
+
+
+def digest(pepper: bytes, challenge: str, code: Secret) -> str:
+    """Return what is stored instead of the code: HMAC-SHA-256 under a pepper that is not in the database (G10)."""
+    return hmac.new(pepper, f"{challenge}|{code.reveal()}".encode(), hashlib.sha256).hexdigest()
+
+
+def may_send_again(previous: Challenge | None, now: datetime) -> None:
+    """Return, or raise `ResendTooSoon` (`institutions.yml: otp_resend_seconds`)."""
+    if previous and now < previous.resend_at:
+        raise ResendTooSoon(seconds=_whole_seconds(previous.resend_at - now))
+
+
+def may_be_tried(challenge: Challenge, most_wrong: int, now: datetime) -> None:
+    """Return if a code may be compared with this challenge at all; raise the refusal otherwise."""
+    if challenge.used_at:
+        raise OtpUsed
+    if challenge.superseded_at:
+        raise OtpSuperseded
+    if challenge.wrong >= most_wrong:
+        raise OtpExhausted
+    if not challenge.sent_at <= now < challenge.expires_at:
+        raise OtpExpired
+
+
+def _whole_seconds(span: timedelta) -> int:
+    return -int(-span.total_seconds() // 1)

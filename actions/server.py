@@ -1,0 +1,156 @@
+"""The actions process: rasa-sdk's executor in our own application: signed, bounded, echoing nothing (P19-P21)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rasa_sdk.executor import ActionExecutor
+from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
+from sanic import HTTPResponse, Request, Sanic, empty
+from sanic import json as json_response
+from sanic.exceptions import SanicException
+
+from actions import error_report, one_time_code, password_unlock
+from actions.api import internal_api
+from actions.bootstrap import Services
+from bot.contracts.metrics import Counters
+from bot.contracts.signing import SignatureCheck, Unsigned
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+RELAY_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Signing keys of the two callers."""
+
+    engine: bytes
+    gateway: bytes
+
+
+def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "anxin-actions") -> Sanic:
+    """Return the application; the services are made in the process that serves."""
+    app = Sanic(name, configure_logging=False)
+    app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
+    app.config.ACCESS_LOG = False
+    app.config.MOTD = False
+    app.ctx.counters = Counters()
+    _serve_actions(app, SignatureCheck(keys.engine))
+    app.blueprint(internal_api(SignatureCheck(keys.gateway)))
+    _serve_health(app)
+    _run_relay(app)
+
+    @app.before_server_start
+    async def build(app: Sanic) -> None:
+        app.ctx.services = make_services()
+        app.ctx.executor = register_actions(app.ctx.services)
+
+    @app.exception(Exception)
+    async def failed(request: Request, problem: Exception) -> HTTPResponse:
+        if isinstance(problem, SanicException) and problem.status_code < 500:
+            return empty(problem.status_code)
+        # Type and place only: an exception may quote what the customer entered.
+        logger.error("%s %s failed with %s at %s", request.method, request.path, type(problem).__name__, _at(problem))
+        return empty(500)
+
+    return app
+
+
+def register_actions(services: Services) -> ActionExecutor:
+    """Return an executor with every custom action of this package."""
+    executor = ActionExecutor()
+    logging.getLogger("rasa_sdk.executor").setLevel(logging.WARNING)
+    for action in (
+        one_time_code.OpenVerifiedFlow(services),
+        one_time_code.ValidateVerifiedForm(services),
+        one_time_code.ActionAskOtpChannel(services),
+        one_time_code.ActionAskOtpCode(services),
+        one_time_code.ActionOneTimeCodeVerified(),
+        password_unlock.ActionOpenPasswordUnlock(services),
+        password_unlock.ValidatePasswordUnlockForm(services),
+        password_unlock.ActionPasswordUnlock(services),
+        error_report.ActionOpenErrorReport(),
+        error_report.ValidateErrorReportForm(services),
+        error_report.ActionAskReportConfirmed(services),
+        error_report.ActionFileErrorReport(services),
+        error_report.ActionOpenReportStatus(),
+        error_report.ValidateReportStatusForm(),
+        error_report.ActionReportStatus(services),
+    ):
+        executor.register_action(action)
+    return executor
+
+
+def _serve_actions(app: Sanic, signature: SignatureCheck) -> None:
+    @app.post("/webhook")
+    async def webhook(request: Request) -> HTTPResponse:
+        try:
+            signature.check("POST", "/webhook", request.headers, request.body, time.time())
+        except Unsigned:
+            return empty(401)
+        if "content-encoding" in request.headers or not isinstance(request.json, dict):
+            return empty(400)
+        executor: ActionExecutor = request.app.ctx.executor
+        call: dict[str, Any] = request.json
+        try:
+            result = await executor.run(call)
+        except ActionExecutionRejection as rejection:
+            return json_response({"action_name": rejection.action_name, "error": "rejected"}, status=400)
+        except ActionNotFoundException:
+            return empty(404)
+        request.app.ctx.counters.add("anxin_actions_run_total")
+        return json_response(result.model_dump() if result else {"events": [], "responses": []})
+
+
+def _serve_health(app: Sanic) -> None:
+    @app.get("/healthz")
+    async def healthz(request: Request) -> HTTPResponse:
+        return json_response({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz(request: Request) -> HTTPResponse:
+        services: Services = request.app.ctx.services
+        try:
+            await asyncio.to_thread(services.work.ping)
+        except Exception as problem:
+            return json_response({"status": f"database: {type(problem).__name__}"}, status=503)
+        return json_response({"status": "ok"})
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> HTTPResponse:
+        counters: Counters = request.app.ctx.counters
+        waiting = await asyncio.to_thread(request.app.ctx.services.outbox.waiting)
+        return HTTPResponse(counters.text(anxin_outbox_waiting=waiting), content_type="text/plain; version=0.0.4")
+
+
+def _run_relay(app: Sanic) -> None:
+    async def relay(app: Sanic) -> None:
+        while True:
+            try:
+                sent = await asyncio.to_thread(app.ctx.services.outbox.relay)
+                app.ctx.counters.add("anxin_messages_sent_total", sent)
+            except Exception as problem:
+                logger.warning("The outbox could not be read: %s at %s", type(problem).__name__, _at(problem))
+            await asyncio.sleep(RELAY_EVERY_SECONDS)
+
+    @app.after_server_start
+    async def start(app: Sanic) -> None:
+        app.add_task(relay(app), name="relay")
+
+    @app.before_server_stop
+    async def stop(app: Sanic) -> None:
+        await app.cancel_task("relay", raise_exception=False)
+
+
+def _at(problem: BaseException) -> str:
+    trace = problem.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

@@ -1,0 +1,1 @@
+"""The account-security database: tables, and the unit of work that a use case commits."""

@@ -1,0 +1,1 @@
+"""Anxin's own processes: the engine, the gateway, and what they share."""

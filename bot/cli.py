@@ -1,0 +1,186 @@
+"""anxin <verb>. Each verb says what it did and what to do next; an error names the file and the fix."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+from bot.contracts.keys import KeyProblem
+from bot.settings import ROOT, SettingProblem, Settings, read_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options, read_settings()) or 0)
+    except (SettingProblem, KeyProblem) as problem:
+        print(f"anxin: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="anxin", description="The online customer service: run it, train it, look inside.")
+    verbs = parser.add_subparsers(metavar="<verb>", required=True)
+
+    def verb(name: str, help_: str, run: Callable[[argparse.Namespace, Settings], int]) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=help_, description=help_)
+        made.set_defaults(run=run)
+        return made
+
+    verb("up", "start engine, actions and gateway, and keep them running", _up)
+    verb("train", "train the assistant from data/, domain.yml and config.yml", _train).add_argument(
+        "--force", action="store_true", help="also when nothing has changed"
+    )
+    check = verb("check", "say what is wrong with the content, one sentence a line", _check)
+    check.add_argument("--facts", default="../shared/facts", help="folder of the facts the content rests on")
+    talk = verb("talk", "chat in the terminal with the running assistant", _talk)
+    talk.add_argument("--institution", default="hnyc")
+    talk.add_argument("--language", default="zh-Hant")
+    understand = verb("understand", "one message a line in, one JSON a line out; needs no server", _understand)
+    understand.add_argument("--institution", default="hnyc")
+    understand.add_argument("file", nargs="?", help="a text file; without it, standard input")
+    verb("outbox", "what was sent by SMS or e-mail in the embedded default", _outbox).add_argument(
+        "--json", action="store_true", help="one JSON object a line"
+    )
+    verb("demo", "list the demo customers", _demo).add_argument(
+        "--reset", action="store_true", help="put them back into their states"
+    )
+    verb("bench", "measure a question's way from the gateway's door and back", _bench).add_argument(
+        "--turns", type=int, default=200
+    )
+    serve = verb("serve", "run one process in the foreground (used by up)", _serve)
+    serve.add_argument("process", choices=["gateway", "actions"])
+    return parser
+
+
+def _up(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import supervisor, training
+
+    if training.is_stale():
+        try:
+            training.train(supervisor.say)
+        except training.TrainingFailed as problem:
+            print(f"anxin: training failed; the last lines of {training.LOG}:\n{problem}", file=sys.stderr)
+            return 1
+    try:
+        return asyncio.run(supervisor.run(settings))
+    except supervisor.CannotStart as problem:
+        print(f"anxin: {problem}", file=sys.stderr)
+        return 1
+
+
+def _train(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import training
+
+    if not options.force and not training.is_stale():
+        print("The model is up to date. Train anyway with: anxin train --force")
+        return 0
+    try:
+        training.train()
+    except training.TrainingFailed as problem:
+        print(f"anxin: training failed; the last lines of {training.LOG}:\n{problem}", file=sys.stderr)
+        return 1
+    print("Start it with: make run   (a running assistant takes the new model when it is started again)")
+    return 0
+
+
+def _check(options: argparse.Namespace, settings: Settings) -> int:
+    from pathlib import Path
+
+    from bot.content.checks import check_content
+
+    found = check_content(Path(options.facts))
+    for problem in found:
+        print(problem)
+    print(f"{len(found)} problems." if found else "The content is in order.")
+    return 1 if found else 0
+
+
+def _talk(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.talk import talk
+
+    return talk(f"http://127.0.0.1:{settings.gateway_port}", options.institution, options.language)
+
+
+def _understand(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import training
+
+    if training.is_stale():
+        training.train(lambda text: print(text, file=sys.stderr))
+    command = [str(training.ENGINE_BIN / "python"), "-m", "bot.engine.understand", "--institution", options.institution]
+    command += [options.file] if options.file else []
+    return subprocess.run(command, cwd=ROOT, env=training.engine_environment()).returncode
+
+
+def _outbox(options: argparse.Namespace, settings: Settings) -> int:
+    if settings.production:
+        print("anxin: there is no outbox to read in production: messages hold codes.", file=sys.stderr)
+        return 2
+    lines = settings.outbox_file.read_text(encoding="utf-8").splitlines() if settings.outbox_file.exists() else []
+    for line in lines:
+        if options.json:
+            print(line)
+            continue
+        message = json.loads(line)
+        print(f"{message['at']}  {message['channel']} to {message['to']}  {message['subject']}")
+        print("    " + message["body"].replace("\n", "\n    "))
+    if not lines and not options.json:
+        print("Nothing has been sent yet.")
+    return 0
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    from actions.adapters.demo_customers import DEMO_CUSTOMERS, seed
+    from actions.storage.unit_of_work import open_database
+
+    if settings.production:
+        print("anxin: there are no demo customers in production.", file=sys.stderr)
+        return 2
+    if options.reset:
+        settings.var.mkdir(parents=True, exist_ok=True)
+        seed(open_database(settings.security_url), datetime.now(UTC), ZoneInfo("Asia/Taipei"), reset=True)
+        print("The demo customers are back in their states.")
+    for demo in DEMO_CUSTOMERS:
+        born = f"{demo.birth_date.year - 1911:03d}/{demo.birth_date:%m/%d}"
+        print(f"{demo.institution:<6} account {demo.number}  birth date {born}  {demo.state}")
+    return 0
+
+
+def _bench(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.bench import question_turns
+
+    return question_turns(f"http://127.0.0.1:{settings.gateway_port}", options.turns)
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.logs import configure_logging
+
+    configure_logging(settings.log_level)
+    if options.process == "gateway":
+        from bot.gateway.app import create_app as create_gateway
+
+        app, host, port = create_gateway(settings), settings.gateway_host, settings.gateway_port
+    else:
+        from actions.bootstrap import build
+        from actions.server import Keys, create_app
+        from bot.contracts.keys import derive, load_or_create_master_key
+        from bot.contracts.turn import SIGN_ACTIONS, SIGN_INTERNAL
+
+        master = load_or_create_master_key(settings.key_file)
+        keys = Keys(engine=derive(master, SIGN_ACTIONS), gateway=derive(master, SIGN_INTERNAL))
+        app, host, port = create_app(lambda: build(settings), keys), "127.0.0.1", settings.actions_port
+    app.run(host=host, port=port, single_process=True, access_log=False, motd=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

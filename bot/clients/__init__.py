@@ -1,0 +1,1 @@
+"""Signed HTTP clients of the two inner processes."""

@@ -1,0 +1,26 @@
+"""The actions process' client: secrets into the vault."""
+
+from __future__ import annotations
+
+from bot.clients.signed import CallFailed, SignedClient
+
+SECONDS = 3.5
+
+
+class ActionsClient:
+    def __init__(self, base_url: str, key: bytes) -> None:
+        self._client = SignedClient(base_url, key, "actions_down", SECONDS)
+
+    async def put_secret(self, conversation: str, kind: str, value: str) -> str:
+        """Put a secret into the vault and return its reference; raise `CallFailed` (nothing was done)."""
+        body = {"conversation": conversation, "kind": kind, "value": value}
+        status, answer = await self._client.post("/internal/secrets", body)
+        if status != 201:
+            raise CallFailed("actions_down", "no")
+        return str(answer["reference"])
+
+    async def is_ready(self) -> bool:
+        return await self._client.is_ready()
+
+    async def close(self) -> None:
+        await self._client.close()

@@ -1,0 +1,30 @@
+"""The engine's client: one turn a call."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from bot.clients.signed import CallFailed, SignedClient
+from bot.contracts.turn import TURN_PATH, TurnAnswer, TurnRequest
+
+TURN_SECONDS = 4.2  # longer than the engine waits for actions, and the customer has an answer within 5 s
+
+
+class EngineClient:
+    def __init__(self, base_url: str, key: bytes) -> None:
+        self._client = SignedClient(base_url, key, "engine_down", TURN_SECONDS)
+
+    async def turn(self, request: TurnRequest) -> TurnAnswer:
+        """Return the answer; raise `CallFailed` with what is down and whether anything can have happened."""
+        status, body = await self._client.post(TURN_PATH, dict(request))
+        if status == 200:
+            return cast(TurnAnswer, body)
+        if status == 503 and body.get("done") in ("no", "unknown"):
+            raise CallFailed(str(body.get("error")), body["done"])
+        raise CallFailed("engine_down", "no" if status in (401, 404, 413) else "unknown")
+
+    async def is_ready(self) -> bool:
+        return await self._client.is_ready()
+
+    async def close(self) -> None:
+        await self._client.close()

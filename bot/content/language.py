@@ -1,0 +1,66 @@
+"""Which of the three languages a message is written in.
+
+Characters that exist in one script only decide; a message without any (你好, 查詢不到 has 詢) keeps the
+language of the conversation. OpenCC's tables (Apache-2.0) say which characters those are.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import opencc
+
+LANGUAGES = ("zh-Hant", "zh-Hans", "en")
+
+_HAN = ("\u3400", "\u9fff")
+_BOPOMOFO = ("\u3105", "\u312f")
+
+
+def detect_language(text: str, before: str) -> str:
+    """Return the language `text` is written in; `before`, the conversation's so far, where it does not tell."""
+    han = [c for c in text if _HAN[0] <= c <= _HAN[1]]
+    letters = [c for c in text if c.isascii() and c.isalpha()]
+    if han:
+        return _script(frozenset(han), before, len(text))
+    if any(_BOPOMOFO[0] <= c <= _BOPOMOFO[1] for c in text):
+        return "zh-Hant"
+    words = "".join(c if c.isascii() and (c.isalpha() or c == "'") else " " for c in text).split()
+    if len(letters) >= 5 and len([w for w in words if len(w) > 1]) >= 2:
+        return "en"
+    if "".join(words).lower() in _ENGLISH_WORDS:
+        return "en"
+    return before
+
+
+_ENGLISH_WORDS = frozenset(
+    "hello hi hey yes no thanks help english stop cancel agent human ok okay menu unlock password hotline "
+    "locked certificate bye sure nope repeat".split()
+)
+
+
+def _script(han: frozenset[str], before: str, length: int) -> str:
+    only_traditional = sum(1 for c in han if _to_simplified(c) != c)
+    only_simplified = sum(1 for c in han if _to_traditional(c) != c and _to_simplified(c) == c)
+    if only_traditional > only_simplified:
+        return "zh-Hant"
+    if only_simplified > only_traditional:
+        return "zh-Hans"
+    return before if before != "en" else "zh-Hant"
+
+
+@lru_cache(maxsize=8192)
+def _to_simplified(character: str) -> str:
+    return _converter("t2s").convert(character)
+
+
+@lru_cache(maxsize=8192)
+def _to_traditional(character: str) -> str:
+    # Characters that are common in Traditional text too (台 只 后 里 干 …) do not speak for Simplified.
+    if character in "台只后里干面松云了几系于出准制表谷斗郁借占核征吁向群床栗线踊才扎采卷卜奸游占布厘注并冲吊周":
+        return character
+    return _converter("s2t").convert(character)
+
+
+@lru_cache(maxsize=2)
+def _converter(name: str) -> opencc.OpenCC:
+    return opencc.OpenCC(name)

@@ -1,0 +1,25 @@
+"""Words of the page and of its errors, in the three languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from bot.content.institutions import DATA
+
+Words = Mapping[str, Mapping[str, str]]
+
+
+@lru_cache(maxsize=2)
+def load_words(name: str, folder: Path = DATA / "page") -> Words:
+    """Return `errors` or `labels`: key -> language -> text."""
+    words: Words = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8"))
+    return words
+
+
+def labels(language: str) -> dict[str, str]:
+    """Return the page's own words in one language."""
+    return {key: texts[language] for key, texts in load_words("labels").items()}

@@ -1,0 +1,1 @@
+"""What was said. Used by the gateway, and later by desk and studio."""

@@ -1,0 +1,206 @@
+"""Which words a response has: the first variation that fits the conversation, with the facts filled in.
+
+A variation's `metadata` says where it fits (`institution`, `language`, `hotline`, `attempt`); `ask`
+says what is expected next, `choices: platforms` adds the institution's platforms as buttons. A button
+whose placeholder has no value is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timezone
+from typing import Any
+
+from rasa.core.nlg import NaturalLanguageGenerator
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import BotUttered, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
+
+from bot.content.flows import load_flows
+from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_institutions
+from bot.content.language import detect_language
+from bot.contracts.turn import payload
+from bot.engine import rasa_private
+from bot.engine.importer import FALLBACK_INTENT
+
+logger = logging.getLogger(__name__)
+
+_PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
+_CONDITIONS = ("institution", "language", "hotline", "attempt")
+OFFER_A_PERSON_AFTER = 3  # misunderstandings in a row
+SUGGESTIONS = 3
+
+Message = dict[str, Any]
+
+
+class AnswerGenerator(NaturalLanguageGenerator):
+    """The `nlg` of endpoints.yml, and so the first of our classes that every Rasa command builds."""
+
+    def __init__(self, endpoint_config: EndpointConfig, domain: Domain) -> None:
+        rasa_private.install()
+        self._responses: dict[str, list[Message]] = domain.responses
+        self._institutions = load_institutions()
+        self._flows = load_flows()
+
+    async def generate(
+        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **values: Any
+    ) -> Message:
+        """Return text, buttons and `ask` of `utter_action` for this conversation.
+
+        `values` fill placeholders; an answer of another institution, or one past its review date, is
+        never shown: the customer is told so and gets the hotline.
+        """
+        situation = self._situation(tracker)
+        institution = self._institutions[situation["institution"]]
+        words = self._words(institution, situation, tracker, values)
+        variation = self._variation(utter_action, situation, words)
+        message = self._filled(variation, institution, words)
+        if utter_action == f"utter_{FALLBACK_INTENT}":
+            message["buttons"] = [*self._suggestions(tracker, situation), *message["buttons"]]
+        return {**message, **_ask(variation, values)}
+
+    def _situation(self, tracker: DialogueStateTracker) -> dict[str, str]:
+        caller = caller_of(tracker)
+        institution = self._institutions[caller["institution"]]
+        return {
+            "institution": institution.id,
+            "language": caller["language"],
+            "hotline": institution.hotline_state(datetime.now(timezone.utc)),
+            "attempt": "last" if _misunderstandings(tracker) >= OFFER_A_PERSON_AFTER else "first",
+        }
+
+    def _words(
+        self,
+        institution: Institution,
+        situation: dict[str, str],
+        tracker: DialogueStateTracker,
+        values: Mapping[str, Any],
+    ) -> dict[str, str]:
+        words = dict(institution.placeholders)
+        words["institution"] = institution.name[situation["language"]]
+        words["reference"] = caller_of(tracker)["reference"]
+        words["last_answer"] = _last_answer(tracker)
+        words.update({key: str(value) for key, value in values.items() if isinstance(value, (str, int))})
+        return words
+
+    def _variation(self, utter_action: str, situation: dict[str, str], words: dict[str, str]) -> Message:
+        for variation in self._responses.get(utter_action, ()):
+            where = variation.get("metadata") or {}
+            if all(situation[name] == str(where[name]) for name in _CONDITIONS if name in where):
+                expires = where.get("expires")
+                if expires and date.today() >= date.fromisoformat(expires):
+                    return self._variation("utter_withheld", situation, words)
+                return variation
+        if utter_action == "utter_elsewhere":
+            raise KeyError(f"data/flows: utter_elsewhere has no variation for {situation}")
+        if not self._responses.get(utter_action):
+            logger.error("No response %s in the domain.", utter_action)
+        return self._variation("utter_elsewhere", situation, words)
+
+    def _filled(self, variation: Message, institution: Institution, words: dict[str, str]) -> Message:
+        where = variation.get("metadata") or {}
+        buttons = [
+            {"title": _fill(button["title"], words), "payload": button["payload"]}
+            for button in variation.get("buttons") or ()
+            if set(_PLACEHOLDER.findall(button["title"])) <= {key for key, value in words.items() if value}
+        ]
+        if where.get("choices") == "platforms":
+            buttons = [*self._platforms(institution), *buttons]
+        message = {"text": _fill(variation.get("text") or "", words), "buttons": buttons}
+        if "topic" in where:
+            source = self._variation("utter_source", {**words, **where}, words)
+            message["topic"] = where["topic"]
+            message["source"] = _fill(source["text"], {**words, "reviewed": where["reviewed"]})
+        return message
+
+    @staticmethod
+    def _platforms(institution: Institution) -> list[Message]:
+        return [
+            {"title": platform, "payload": payload("inform", report_platform=platform)}
+            for platform in institution.platforms
+        ]
+
+    def _suggestions(self, tracker: DialogueStateTracker, situation: dict[str, str]) -> list[Message]:
+        """Buttons for the likeliest topics of this institution when the message was not understood."""
+        ranking = (tracker.latest_message.parse_data.get("intent_ranking") if tracker.latest_message else None) or []
+        suggestions = []
+        for candidate in ranking:
+            title = self._title(candidate["name"], situation)
+            if title and len(suggestions) < SUGGESTIONS and candidate["confidence"] >= 0.05:
+                suggestions.append({"title": title, "payload": f"/{candidate['name']}"})
+        return suggestions
+
+    def _title(self, intent: str, situation: dict[str, str]) -> str | None:
+        flow = self._flows.get(intent)
+        if flow:
+            return flow.title[situation["language"]] if situation["institution"] in flow.institutions else None
+        for variation in self._responses.get(f"utter_{intent}", ()):
+            where = variation.get("metadata") or {}
+            if "title" in where and all(situation[k] == where[k] for k in ("institution", "language")):
+                title: str = where["title"]
+                return title
+        return None
+
+
+def caller_of(tracker: DialogueStateTracker) -> dict[str, Any]:
+    """Return what the gateway said about the conversation; in `rasa shell` and tests, a stand-in.
+
+    Without a gateway: the default institution, and the language of the newest message that tells.
+    """
+    language = "zh-Hant"
+    for event in tracker.events:
+        if isinstance(event, UserUttered):
+            if "institution" in (event.metadata or {}):
+                return dict(_latest_caller(tracker))
+            language = detect_language(event.text or "", language)
+    return {"institution": DEFAULT_INSTITUTION, "language": language, "reference": "", "link": False}
+
+
+def _latest_caller(tracker: DialogueStateTracker) -> Mapping[str, Any]:
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered) and "institution" in (event.metadata or {}):
+            caller: Mapping[str, Any] = event.metadata
+            return caller
+    raise LookupError("no message of the gateway in this conversation")
+
+
+def _misunderstandings(tracker: DialogueStateTracker) -> int:
+    """How many messages in a row, up to the latest, were not understood."""
+    count = 0
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            if event.intent_name != FALLBACK_INTENT:
+                break
+            count += 1
+    return count
+
+
+def _last_answer(tracker: DialogueStateTracker) -> str:
+    """All that the bot said after the customer's message before the latest."""
+    texts: list[str] = []
+    turns = 0
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            turns += 1
+            if turns == 2 and texts:
+                break
+        elif isinstance(event, BotUttered) and turns == 1 and event.text:
+            texts.append(event.text)
+    return "\n\n".join(reversed(texts))
+
+
+def _ask(variation: Message, values: Mapping[str, Any]) -> Message:
+    asked = {**((variation.get("metadata") or {}).get("ask") or {}), **(values.get("ask") or {})}
+    return {"ask": asked} if asked else {}
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match.group(1) not in words:
+            logger.error("No value for the placeholder %s.", match.group())
+        return words.get(match.group(1), "")
+
+    return _PLACEHOLDER.sub(value, text)

@@ -1,0 +1,165 @@
+"""The one channel of the engine: signed turns from the gateway, and nothing else.
+
+The conversation id, the institution and the language come from the gateway; the browser has no say in
+them (P1-P3). Text is text: what begins with `/` never becomes an intent (P6). A turn that fails
+answers 503 and leaves the dialogue where it was; a failure is never an empty 200 (P4).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from sanic import Blueprint
+from sanic.request import Request
+from sanic.response import HTTPResponse, empty
+from sanic.response import json as json_response
+from sanic.response import text as text_response
+
+from bot.contracts.keys import derive, load_or_create_master_key
+from bot.contracts.metrics import Counters
+from bot.contracts.signing import SignatureCheck, Unsigned
+from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
+from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.rasa_private import TurnAborted
+from bot.settings import read_settings
+
+logger = logging.getLogger(__name__)
+
+CHANNEL_NAME = "gateway"
+MAX_BODY_BYTES = 16 * 1024
+MAX_TEXT = 2000
+
+OnMessage = Callable[[UserMessage], Awaitable[Any]]
+
+
+class GatewayChannel(InputChannel):
+    """Named in credentials.yml."""
+
+    @classmethod
+    def name(cls) -> str:
+        return CHANNEL_NAME
+
+    def url_prefix(self) -> str:
+        return "/"  # so that health is at /healthz, as in every process
+
+    def blueprint(self, on_new_message: OnMessage) -> Blueprint:
+        blueprint = Blueprint("gateway_channel")
+        key = derive(load_or_create_master_key(read_settings().key_file), SIGN_TURNS)
+        signature = SignatureCheck(key)
+
+        counters = Counters()
+
+        @blueprint.get("/healthz")
+        async def healthz(request: Request) -> HTTPResponse:
+            return json_response({"status": "ok"})
+
+        @blueprint.get("/readyz")
+        async def readyz(request: Request) -> HTTPResponse:
+            ready = _is_ready(request)
+            return json_response({"status": "ok" if ready else "no model"}, status=200 if ready else 503)
+
+        @blueprint.get("/metrics")
+        async def metrics(request: Request) -> HTTPResponse:
+            return text_response(counters.text())
+
+        @blueprint.post(TURN_PATH)
+        async def turn(request: Request) -> HTTPResponse:
+            if len(request.body) > MAX_BODY_BYTES:
+                return empty(413)
+            try:
+                signature.check("POST", TURN_PATH, request.headers, request.body, time.time())
+            except Unsigned:
+                return empty(401)
+            if not _is_ready(request):
+                return json_response(TurnRefused(error="not_ready", done="no"), status=503)
+            counters.add("anxin_turns_total")
+            return await _turn(json.loads(request.body), request.app.ctx.agent, on_new_message)
+
+        return blueprint
+
+
+async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -> HTTPResponse:
+    output = CollectedMessages()
+    try:
+        message, parse = await _user_message(call, agent, output)
+        await on_new_message(message)
+    except TurnAborted as aborted:
+        refused: dict[str, Any] = {"error": aborted.error, "done": aborted.done}
+        return json_response(refused, status=503)
+    except Exception as problem:
+        # The type and the place only: the text of an exception may quote the customer.
+        logger.error("A turn failed with %s at %s.", type(problem).__name__, _place(problem))
+        return json_response(TurnRefused(error="turn_failed", done="unknown"), status=503)
+    return json_response(_answer(output.messages, None if call.get("payload") else parse))
+
+
+async def _user_message(
+    call: dict[str, Any], agent: Agent, output: CollectedMessages
+) -> tuple[UserMessage, dict[str, Any]]:
+    pressed = call.get("payload")
+    text = pressed or as_text(call["text"])
+    parse = parse_payload(text) if pressed else await agent.parse_message(text)
+    message = UserMessage(
+        text=text,
+        output_channel=output,
+        sender_id=call["conversation"],
+        parse_data=parse,
+        input_channel=CHANNEL_NAME,
+        message_id=call["caller"]["message"],
+        metadata=call["caller"],
+    )
+    return message, parse
+
+
+def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAnswer:
+    if parse is None:
+        return TurnAnswer(messages=messages, topic=None, decision=None, confidence=None)
+    intent = parse["intent"]
+    if intent["name"] != FALLBACK_INTENT:
+        return TurnAnswer(
+            messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"]
+        )
+    decision = "clarify" if any(message.get("buttons") for message in messages) else "handover"
+    return TurnAnswer(messages=messages, topic=None, decision=decision, confidence=None)
+
+
+def _place(problem: BaseException) -> str:
+    trace = problem.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
+
+
+def as_text(text: str) -> str:
+    """Return `text` such that Rasa takes it as words: no leading slash, bounded, storable."""
+    text = text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").replace("\x00", "").strip()
+    return "／" + text[1:] if text.startswith("/") else text
+
+
+class CollectedMessages(OutputChannel):
+    """Collects what the bot says in one turn."""
+
+    def __init__(self) -> None:
+        self.messages: list[BotMessage] = []
+
+    @classmethod
+    def name(cls) -> str:
+        return CHANNEL_NAME
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        said = BotMessage(text=message.get("text") or "", buttons=message.get("buttons") or [])
+        for key in ("ask", "topic", "source"):
+            if message.get(key):
+                said[key] = message[key]  # type: ignore[literal-required]
+        self.messages.append(said)
+
+
+def _is_ready(request: Request) -> bool:
+    agent = getattr(request.app.ctx, "agent", None)
+    return agent is not None and agent.is_ready()

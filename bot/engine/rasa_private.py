@@ -1,0 +1,100 @@
+"""All that reaches into Rasa's private parts, pinned to rasa 3.6.21 and tested in tests/engine.
+
+Why at all:
+* Rasa logs an action that failed and goes on as if it had succeeded (`processor.py:996`, P18): the
+  customer would be told "done". Here a failed action ends the turn; nothing of the turn is stored.
+* Rasa's client waits 300 s, sends the whole history and the whole domain with every call, and cannot
+  sign (P9, P23, P20).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import aiohttp
+import rasa
+from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import BotUttered, Event, UserUttered, deserialise_events
+from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
+
+from bot.contracts.keys import derive, load_or_create_master_key
+from bot.contracts.signing import sign
+from bot.contracts.turn import SIGN_ACTIONS, Done
+from bot.settings import read_settings
+
+PINNED = "3.6.21"
+ACTION_DEADLINE_SECONDS = 3.0
+CONNECT_DEADLINE_SECONDS = 1.0
+
+
+class TurnAborted(BaseException):
+    """The turn cannot go on; the dialogue stays where it was before the customer's message.
+
+    A BaseException, because Rasa swallows every Exception of an action and continues (P18).
+    """
+
+    def __init__(self, error: str, done: Done) -> None:
+        super().__init__(error)
+        self.error = error
+        self.done = done
+
+
+def install() -> None:
+    """Make custom actions signed, bounded in time, and fatal to their turn when they fail."""
+    if rasa.__version__ != PINNED:
+        raise RuntimeError(f"bot/engine/rasa_private.py is written for rasa {PINNED}, not {rasa.__version__}.")
+    RemoteAction.run = _run_remote_action
+
+
+async def _run_remote_action(
+    self: RemoteAction, output_channel: Any, nlg: Any, tracker: DialogueStateTracker, domain: Domain
+) -> list[Event]:
+    """As `RemoteAction.run`: the events and messages that the actions process answers with."""
+    body = json.dumps(_action_call(self.name(), tracker, domain), ensure_ascii=False).encode()
+    answer = await _post(body)
+    responses, events = answer.get("responses") or [], answer.get("events") or []
+    bot_messages: list[BotUttered] = await self._utter_responses(responses, output_channel, nlg, tracker)
+    return [*bot_messages, *deserialise_events(events)]
+
+
+def _action_call(name: str, tracker: DialogueStateTracker, domain: Domain) -> dict[str, Any]:
+    """Only this turn's events: an action decides by slots, the message and SQL, not by history."""
+    state = tracker.current_state(EventVerbosity.NONE)
+    events = list(tracker.events)
+    start = max((i for i, e in enumerate(events) if isinstance(e, UserUttered)), default=0)
+    state["events"] = [event.as_dict() for event in events[start:]]
+    forms = {name: domain.forms.get(name) for name in domain.form_names}
+    return {
+        "next_action": name,
+        "sender_id": tracker.sender_id,
+        "tracker": state,
+        "domain": {"forms": forms},
+        "version": rasa.__version__,
+    }
+
+
+async def _post(body: bytes) -> dict[str, Any]:
+    settings = read_settings()
+    key = derive(load_or_create_master_key(settings.key_file), SIGN_ACTIONS)
+    headers = {"Content-Type": "application/json", **sign(key, "POST", "/webhook", body, time.time())}
+    timeout = aiohttp.ClientTimeout(total=ACTION_DEADLINE_SECONDS, sock_connect=CONNECT_DEADLINE_SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with session.post(f"{settings.actions_url}/webhook", data=body, headers=headers) as reply:
+                content = await reply.read()
+                status = reply.status
+    except aiohttp.ClientConnectorError as problem:
+        raise TurnAborted("actions_down", "no") from problem
+    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as problem:
+        raise TurnAborted("actions_down", "unknown") from problem
+    if status == 400:
+        refusal = json.loads(content)
+        raise ActionExecutionRejection(refusal.get("action_name"), refusal.get("error"))
+    if status != 200:
+        raise TurnAborted("actions_down", "no" if status in (401, 404, 413) else "unknown")
+    answer: dict[str, Any] = json.loads(content)
+    return answer

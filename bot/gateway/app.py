@@ -1,0 +1,328 @@
+"""The gateway's application: routes, and nothing that decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic import json as json_response
+from sanic.exceptions import SanicException
+from sanic.response import ResponseStream
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.clients.actions import ActionsClient
+from bot.clients.engine import EngineClient
+from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_institutions
+from bot.content.language import LANGUAGES
+from bot.contracts.keys import derive, load_or_create_master_key
+from bot.contracts.metrics import Counters
+from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
+from bot.conversations.log import ConversationLog
+from bot.conversations.models import Conversation, Message
+from bot.gateway import buttons, health, pages, problems, sessions
+from bot.gateway.openapi import OPENAPI
+from bot.gateway.problems import Problem
+from bot.gateway.secrets import KINDS, MAX_LENGTH
+from bot.gateway.stream import stream
+from bot.gateway.turns import Turns
+from bot.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+API = "/Webhook/api"
+MAX_BODY_BYTES = 8 * 1024
+MAX_TEXT = 2000
+STATIC = Path(__file__).resolve().parents[1] / "web" / "static"
+
+
+@dataclass
+class Parts:
+    """What the routes work with; made in the process that serves."""
+
+    settings: Settings
+    institutions: dict[str, Institution]
+    log: ConversationLog
+    engine: EngineClient
+    actions: ActionsClient
+    turns: Turns
+    button_key: bytes
+
+
+def create_app(settings: Settings, name: str = "anxin-gateway") -> Sanic:
+    app = Sanic(name, configure_logging=False)
+    app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
+    app.config.REQUEST_TIMEOUT = 20
+    app.config.KEEP_ALIVE_TIMEOUT = 30
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 3
+    app.config.ACCESS_LOG = False
+    app.config.MOTD = False
+    app.ctx.counters = Counters()
+
+    @app.before_server_start
+    async def build(app: Sanic) -> None:
+        app.ctx.parts = _parts(settings)
+
+    @app.after_server_stop
+    async def close(app: Sanic) -> None:
+        await app.ctx.parts.engine.close()
+        await app.ctx.parts.actions.close()
+
+    _serve_api(app)
+    _serve_pages(app)
+    health.serve(app)
+    _answer_errors(app)
+    return app
+
+
+def _parts(settings: Settings) -> Parts:
+    settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    master = load_or_create_master_key(settings.key_file)
+    institutions = dict(load_institutions())
+    log = ConversationLog(settings.conversations_url)
+    engine = EngineClient(settings.engine_url, derive(master, SIGN_TURNS))
+    actions = ActionsClient(settings.actions_url, derive(master, SIGN_INTERNAL))
+    key = derive(master, "sign buttons")
+    return Parts(settings, institutions, log, engine, actions, Turns(log, engine, actions, institutions, key), key)
+
+
+# --- the interface of the design, 4 -----------------------------------------------------------------
+
+
+def _serve_api(app: Sanic) -> None:
+    @app.post(f"{API}/conversations")
+    async def open_conversation(request: Request) -> HTTPResponse:
+        parts, body = _begin(request, {"institution", "language", "link"}, set())
+        institution = body.get("institution", DEFAULT_INSTITUTION)
+        language = body.get("language", "zh-Hant")
+        link = body.get("link")
+        if institution not in parts.institutions or language not in LANGUAGES:
+            raise Problem("bad_request")
+        if link is not None and not (isinstance(link, str) and len(link) <= MAX_TEXT):
+            raise Problem("bad_request")
+        request.ctx.institution, request.ctx.language = institution, language
+        conversation, token = await _logged(parts.log.open, institution, language, bool(link))
+        messages = await _greeting(request, parts, conversation)
+        response = json_response({"messages": messages, "language": language}, status=201)
+        sessions.set_token(response, request, token)
+        return response
+
+    @app.post(f"{API}/messages")
+    async def message(request: Request) -> HTTPResponse:
+        parts, body = _begin(request, {"id", "text", "button"}, {"id"})
+        id_, text, button = _id(body), body.get("text"), body.get("button")
+        if (text is None) == (button is None):
+            raise Problem("bad_request")
+        conversation = await _conversation(request)
+        if button is not None:
+            said = await parts.turns.button(conversation, id_, _string(button, 200))
+        else:
+            said = await parts.turns.text(conversation, id_, _text(text))
+        return _answered(request, parts, said)
+
+    @app.post(f"{API}/secrets")
+    async def secret(request: Request) -> HTTPResponse:
+        parts, body = _begin(request, {"id", "kind", "value"}, {"id", "kind", "value"})
+        if body["kind"] not in KINDS:
+            raise Problem("bad_request")
+        id_, value = _id(body), _string(body["value"], MAX_LENGTH)
+        conversation = await _conversation(request)
+        return _answered(request, parts, await parts.turns.secret(conversation, id_, body["kind"], value))
+
+    @app.get(f"{API}/messages")
+    async def messages(request: Request) -> HTTPResponse:
+        after, conversation = _after(request.args.get("after")), await _conversation(request)
+        parts: Parts = request.app.ctx.parts
+        found = await _logged(parts.log.after, conversation.id, after)
+        return json_response({"messages": [shown(parts.button_key, m, state) for m, state in found]})
+
+    @app.get(f"{API}/stream")
+    async def events(request: Request) -> ResponseStream:
+        after = _after(request.headers.get("last-event-id") or request.args.get("after"))
+        conversation, parts = await _conversation(request), request.app.ctx.parts
+        return stream(
+            request,
+            conversation.id,
+            after,
+            parts.log,
+            parts.turns,
+            lambda message, state: shown(parts.button_key, message, state),
+        )
+
+    @app.get("/Webhook/openapi.json")
+    async def openapi(request: Request) -> HTTPResponse:
+        return json_response(OPENAPI)
+
+
+async def _greeting(request: Request, parts: Parts, conversation: Conversation) -> list[dict[str, Any]]:
+    try:
+        said = await parts.turns.greet(conversation)
+    except Problem as problem:
+        # The conversation exists all the same: what the customer writes now is kept.
+        error = json.loads(problems.response(problem, _institution(request), conversation.language).body or b"{}")
+        return [{"seq": 0, "from": "system", "text": error["error"]["message"], "buttons": []}]
+    return [shown(parts.button_key, message, None) for message in said]
+
+
+def shown(key: bytes, message: Message, state: str | None) -> dict[str, Any]:
+    """Return a message as the browser gets it: buttons by token, never by payload."""
+    optional = {
+        "topic": message.topic,
+        "decision": message.decision,
+        "ask": message.ask and {**message.ask, **_choices(message)},
+        "source": message.source,
+        "state": state,
+        "id": message.request if message.sender == "customer" else None,
+    }
+    return {
+        "seq": message.seq,
+        "from": message.sender,
+        "text": message.text,
+        "buttons": [
+            {"title": button["title"], "button": buttons.token(key, message, index)}
+            for index, button in enumerate(message.buttons)
+        ],
+        "language": message.language,
+        "at": message.at.isoformat(),
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _choices(message: Message) -> dict[str, Any]:
+    is_choice = (message.ask or {}).get("kind") in ("choice", "confirm")
+    return {"choices": [button["title"] for button in message.buttons]} if is_choice else {}
+
+
+def _answered(request: Request, parts: Parts, said: list[Message]) -> HTTPResponse:
+    request.app.ctx.counters.add("anxin_turns_total")
+    return json_response({"messages": [shown(parts.button_key, message, None) for message in said]})
+
+
+# --- pages ------------------------------------------------------------------------------------------
+
+
+def _serve_pages(app: Sanic) -> None:
+    async def page(request: Request, institution: str = DEFAULT_INSTITUTION) -> HTTPResponse:
+        parts: Parts = request.app.ctx.parts
+        if institution not in parts.institutions:
+            raise Problem("not_found")
+        language = pages.preferred_language(request.headers.get("accept-language", ""))
+        token = sessions.token_of(request)
+        conversation = await _logged(parts.log.find, token) if token else None
+        going_on = conversation is not None and conversation.institution == institution
+        language = conversation.language if conversation and going_on else language
+        return pages.render(parts.institutions[institution], language, going_on)
+
+    app.add_route(page, "/Webhook/", name="page", strict_slashes=True)
+    app.add_route(page, "/Webhook/<institution:str>/", name="page_of", strict_slashes=True)
+    app.static("/Webhook/static", STATIC, name="static")
+
+
+# --- requests ---------------------------------------------------------------------------------------
+
+
+def _begin(request: Request, allowed: set[str], needed: set[str]) -> tuple[Parts, dict[str, Any]]:
+    """Check origin, type and shape of a POST; return the parts and the body."""
+    parts: Parts = request.app.ctx.parts
+    sessions.check_origin(request, parts.settings.public_origins)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem("bad_request")
+    try:
+        body = json.loads(request.body, parse_constant=_refuse)
+    except (ValueError, RecursionError) as problem:
+        raise Problem("bad_request") from problem
+    if not isinstance(body, dict) or not needed <= set(body) <= allowed:
+        raise Problem("bad_request")
+    return parts, body
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _id(body: dict[str, Any]) -> str:
+    try:
+        return str(uuid.UUID(_string(body["id"], 36)))
+    except ValueError as problem:
+        raise Problem("bad_request") from problem
+
+
+def _string(value: Any, most: int) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Problem("bad_request")
+    if len(value) > most:
+        raise Problem("too_long")
+    return value
+
+
+def _text(value: Any) -> str:
+    return _string(value, MAX_TEXT).encode("utf-8", "replace").decode()
+
+
+def _after(given: str | None) -> int:
+    if given is None:
+        return 0
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise Problem("bad_request")
+    return int(given)
+
+
+async def _conversation(request: Request) -> Conversation:
+    """Return the browser's conversation; raise `no_conversation`."""
+    token = sessions.token_of(request)
+    found = await _logged(request.app.ctx.parts.log.find, token) if token else None
+    if found is None:
+        raise Problem("no_conversation")
+    request.ctx.institution, request.ctx.language = found.institution, found.language
+    return found
+
+
+async def _logged(operation: Callable[..., Any], *values: Any) -> Any:
+    try:
+        return await asyncio.to_thread(operation, *values)
+    except SQLAlchemyError as problem:
+        logger.error("conversation log: %s", type(problem).__name__)
+        raise Problem("database_down") from problem
+
+
+def _institution(request: Request) -> Institution:
+    institutions: dict[str, Institution] = request.app.ctx.parts.institutions
+    return institutions[getattr(request.ctx, "institution", DEFAULT_INSTITUTION)]
+
+
+def _answer_errors(app: Sanic) -> None:
+    @app.exception(Exception)
+    async def failed(request: Request, problem: Exception) -> HTTPResponse:
+        language = getattr(request.ctx, "language", None) or pages.preferred_language(
+            request.headers.get("accept-language", "")
+        )
+        known = problem if isinstance(problem, Problem) else _as_problem(problem)
+        request.app.ctx.counters.add("anxin_errors_total")
+        return problems.response(known, _institution(request), language)
+
+    @app.on_response
+    async def harden(request: Request, response: HTTPResponse) -> None:
+        response.headers.update(pages.SAFETY_HEADERS)
+        if not request.path.startswith("/Webhook/static/"):
+            response.headers.setdefault("cache-control", "no-store")
+
+
+def _as_problem(problem: Exception) -> Problem:
+    if isinstance(problem, SanicException) and problem.status_code < 500:
+        code = {404: "not_found", 405: "not_found", 413: "too_long"}.get(problem.status_code, "bad_request")
+        return Problem(code)
+    logger.error("failed with %s at %s", type(problem).__name__, _at(problem))
+    return Problem("internal")
+
+
+def _at(problem: BaseException) -> str:
+    trace = problem.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

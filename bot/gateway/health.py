@@ -1,0 +1,43 @@
+"""Health, readiness and metrics: for this machine only, not for the internet."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic import json as json_response
+
+from bot.gateway.problems import Problem
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+def serve(app: Sanic) -> None:
+    @app.get("/healthz")
+    async def healthz(request: Request) -> HTTPResponse:
+        _local_only(request)
+        return json_response({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz(request: Request) -> HTTPResponse:
+        _local_only(request)
+        parts = request.app.ctx.parts
+        engine, actions = await asyncio.gather(parts.engine.is_ready(), parts.actions.is_ready())
+        try:
+            await asyncio.to_thread(parts.log.ping)
+            database = True
+        except Exception:
+            database = False
+        state = {"engine": engine, "actions": actions, "database": database}
+        return json_response(state, status=200 if all(state.values()) else 503)
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> HTTPResponse:
+        _local_only(request)
+        return HTTPResponse(request.app.ctx.counters.text(), content_type="text/plain; version=0.0.4")
+
+
+def _local_only(request: Request) -> None:
+    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded"))
+    if request.ip not in _LOOPBACK or forwarded:
+        raise Problem("not_found")

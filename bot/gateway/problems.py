@@ -1,0 +1,55 @@
+"""Errors that a customer reads: in their language, with a reference, and a fitting status."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from sanic import HTTPResponse
+from sanic import json as json_response
+
+from bot.content.institutions import Institution
+from bot.content.page import load_words
+
+logger = logging.getLogger(__name__)
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+STATUS = {
+    "bad_request": 400,
+    "no_conversation": 401,
+    "wrong_origin": 403,
+    "button_void": 409,
+    "other_content": 409,
+    "busy": 409,
+    "too_long": 413,
+    "not_found": 404,
+    "internal": 500,
+    "engine_down": 503,
+    "actions_down": 503,
+    "database_down": 503,
+}
+
+
+class Problem(Exception):
+    """A request that ends in an error. `unknown`: it cannot be said whether something was done."""
+
+    def __init__(self, code: str, unknown: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.unknown = unknown
+
+
+def response(problem: Problem, institution: Institution, language: str) -> HTTPResponse:
+    """Return the JSON error; the reference is logged with the code, and nothing of the customer."""
+    reference = "E-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    logger.warning("error %s %s%s", reference, problem.code, " (outcome unknown)" if problem.unknown else "")
+    key = f"{problem.code}_unknown" if problem.unknown else problem.code
+    text = load_words("errors")[key][language]
+    message = text.format(
+        hotline=institution.hotline, reference=reference, institution=institution.name[language]
+    )
+    status = STATUS[problem.code]
+    headers = {"retry-after": "5"} if status == 503 else {}
+    body = {"error": {"code": problem.code, "message": message, "reference": reference}}
+    return json_response(body, status=status, headers=headers)
