@@ -21,7 +21,22 @@ NO_CONTACT = "none"
 COMMANDS = frozenset(
     {"cancel", "human", "help", "repeat", "change_language", "greet", "thanks", "goodbye", "bot_challenge"}
 )
-QUESTION_MARKS = ("?", "？", "嗎", "吗", "呢", "怎麼", "怎么", "點樣", "如何", "為什麼", "为什么", "how ", "what ", "why ")
+QUESTION_MARKS = (
+    "?",
+    "？",
+    "嗎",
+    "吗",
+    "呢",
+    "怎麼",
+    "怎么",
+    "點樣",
+    "如何",
+    "為什麼",
+    "为什么",
+    "how ",
+    "what ",
+    "why ",
+)
 
 Slots = dict[str, Any]
 
@@ -90,24 +105,24 @@ class ValidateErrorReportForm(FormValidationAction):
         return {"report_confirmed": chosen} if chosen else {}
 
     async def validate_report_platform(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         return {"report_platform": value}
 
     async def validate_report_description(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         return {"report_description": value}
 
     async def validate_report_since(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         return {"report_since": value}
 
     async def validate_report_contact(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
-        if value == NO_CONTACT:
+        if value in (None, NO_CONTACT):
             return {"report_contact": value}
         try:
             await call(self._services.error_report.give_contact, tracker.sender_id, value)
@@ -117,7 +132,7 @@ class ValidateErrorReportForm(FormValidationAction):
         return {"report_contact": value}
 
     async def validate_report_confirmed(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         if value == "again":
             return {"report_description": None, "report_confirmed": None}
@@ -206,7 +221,7 @@ class ValidateReportStatusForm(FormValidationAction):
         return {}
 
     async def validate_status_reference(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         return {"status_reference": value}
 

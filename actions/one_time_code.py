@@ -67,10 +67,10 @@ class ValidateVerifiedForm(FormValidationAction):
         return f"validate_{self.form}"
 
     async def validate_account(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         who = caller(tracker)
-        if value == GIVEN:
+        if value in (None, GIVEN):
             return {"account": value}
         try:
             await call(self._services.identification.give_account, who.conversation, who.institution, value)
@@ -80,9 +80,9 @@ class ValidateVerifiedForm(FormValidationAction):
         return {"account": value}
 
     async def validate_birth_date(
-        self, value: str, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
+        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
-        if value == GIVEN:
+        if value in (None, GIVEN):
             return {"birth_date": value}
         try:
             await call(self._services.identification.give_birth_date, tracker.sender_id, value)

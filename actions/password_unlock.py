@@ -37,9 +37,7 @@ class ActionPasswordUnlock(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
         who = caller(tracker)
         try:
-            receipt = await call(
-                self._services.password_unlock.unlock, who.conversation, who.institution, who.language
-            )
+            receipt = await call(self._services.password_unlock.unlock, who.conversation, who.institution, who.language)
         except Refusal as refusal:
             say(dispatcher, refusal)
         else:

@@ -8,7 +8,13 @@ import uuid
 
 import httpx
 
-QUESTIONS = ("通知信可以關掉嗎", "which mailbox do these go to", "期货登录也会发邮件吗", "手機掉了怎麼辦", "客服電話幾號")
+QUESTIONS = (
+    "通知信可以關掉嗎",
+    "which mailbox do these go to",
+    "期货登录也会发邮件吗",
+    "手機掉了怎麼辦",
+    "客服電話幾號",
+)
 
 
 def question_turns(base_url: str, turns: int) -> int:

@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="anxin", description="The online customer service: run it, train it, look inside.")
+    parser = argparse.ArgumentParser(
+        prog="anxin", description="The online customer service: run it, train it, look inside."
+    )
     verbs = parser.add_subparsers(metavar="<verb>", required=True)
 
     def verb(name: str, help_: str, run: Callable[[argparse.Namespace, Settings], int]) -> argparse.ArgumentParser:

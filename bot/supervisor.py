@@ -46,7 +46,18 @@ class CannotStart(Exception):
 def children(settings: Settings) -> list[Child]:
     """Return the processes in the order in which they start."""
     python, level = sys.executable, settings.log_level
-    rasa = [str(ENGINE_BIN / "rasa"), "run", "--model", str(MODEL), "--interface", "127.0.0.1"]
+    rasa = [
+        str(ENGINE_BIN / "python"),
+        "-W",
+        "ignore",
+        "-m",
+        "bot.engine.run",
+        "run",
+        "--model",
+        str(MODEL),
+        "--interface",
+        "127.0.0.1",
+    ]
     rasa += ["--port", str(settings.engine_port), "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
     rasa += {"DEBUG": ["-vv"], "INFO": []}.get(level, ["--quiet"])
     engine = {**engine_environment(), "LOG_LEVEL": level}
@@ -124,7 +135,8 @@ async def _keep_running(child: Child, stop: asyncio.Event) -> None:
 
 
 async def _copy_output(child: Child) -> None:
-    assert child.process and child.process.stdout
+    assert child.process is not None
+    assert child.process.stdout is not None
     while True:
         try:
             line = await child.process.stdout.readline()

@@ -15,9 +15,7 @@ def talk(base_url: str, institution: str, language: str) -> int:
     """Chat until an empty line or Ctrl-D. A number presses that button; `!` enters what is asked for unseen."""
     with httpx.Client(base_url=base_url, timeout=10, trust_env=False) as client:
         try:
-            opened = client.post(
-                "/Webhook/api/conversations", json={"institution": institution, "language": language}
-            )
+            opened = client.post("/Webhook/api/conversations", json={"institution": institution, "language": language})
         except httpx.HTTPError:
             print(f"anxin: the gateway at {base_url} does not answer. Start it in another terminal: make run")
             return 1

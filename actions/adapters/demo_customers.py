@@ -112,6 +112,4 @@ def _unlocked_today(session: Session, id_: str, now: datetime, zone: ZoneInfo) -
     day = unlock_day(now, zone)
     receipt = f"UL-{day:%Y%m%d}-DEMO"
     if session.get(Unlock, receipt) is None:
-        session.add(
-            Unlock(receipt=receipt, account_id=id_, day=day, challenge_id=receipt, conversation="demo", at=now)
-        )
+        session.add(Unlock(receipt=receipt, account_id=id_, day=day, challenge_id=receipt, conversation="demo", at=now))

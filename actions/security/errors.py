@@ -22,7 +22,8 @@
     │   ├── UnlockSuspended        the account is protected; the hotline only
     │   ├── UnlockNotLocked
     │   ├── UnlockNoCertificate    none, expired, revoked, not yet valid, or somebody else's
-    │   └── UnlockUsedToday        used_at, next_date
+    │   ├── UnlockUsedToday        used_at, next_date; locked again
+    │   └── UnlockDoneToday        used_at, next_date; and not locked now
     └── ReportRefusal
         ├── ReportIncomplete
         ├── ReportAlreadyFiled     the same key with other content; report: the first one's reference
@@ -133,6 +134,10 @@ class UnlockNoCertificate(UnlockRefusal):
 
 class UnlockUsedToday(UnlockRefusal):
     response = "utter_unlock_used_today"
+
+
+class UnlockDoneToday(UnlockRefusal):
+    response = "utter_unlock_done_today"
 
 
 class ReportRefusal(Refusal):

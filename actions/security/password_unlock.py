@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from actions.security.errors import UnlockNoCertificate, UnlockNotLocked, UnlockSuspended, UnlockUsedToday
+from actions.security.errors import (
+    UnlockDoneToday,
+    UnlockNoCertificate,
+    UnlockNotLocked,
+    UnlockRefusal,
+    UnlockSuspended,
+    UnlockUsedToday,
+)
 
 
 @dataclass(frozen=True)
@@ -50,20 +57,21 @@ def may_unlock(
 ) -> None:
     """Return if the password may be unlocked now; raise the refusal otherwise.
 
-    The order is what the customer can act on: a protected account first, then nothing to do, then what
-    is missing, then when it is possible again.
+    The order is what the customer can act on: a protected account first, then whether today's unlock is
+    used (and if so, when there is another), then nothing to do, then what is missing.
     """
     if password.suspended_at:
         raise UnlockSuspended
+    if used_today_at:
+        raise used_today(used_today_at, now, zone, still_locked=password.locked_at is not None)
     if not password.locked_at:
         raise UnlockNotLocked
     if not any(is_valid(certificate, password.account, now) for certificate in certificates):
         raise UnlockNoCertificate
-    if used_today_at:
-        raise used_today(used_today_at, now, zone)
 
 
-def used_today(used_at: datetime, now: datetime, zone: ZoneInfo) -> UnlockUsedToday:
+def used_today(used_at: datetime, now: datetime, zone: ZoneInfo, still_locked: bool) -> UnlockRefusal:
     """Return the refusal that names when the unlock was used and from which day there is another."""
     tomorrow = unlock_day(now, zone) + timedelta(days=1)
-    return UnlockUsedToday(used_at=f"{used_at.astimezone(zone):%H:%M}", next_date=f"{tomorrow:%Y/%m/%d}")
+    refusal = UnlockUsedToday if still_locked else UnlockDoneToday
+    return refusal(used_at=f"{used_at.astimezone(zone):%H:%M}", next_date=f"{tomorrow:%Y/%m/%d}")

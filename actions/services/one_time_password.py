@@ -141,7 +141,9 @@ class OneTimePassword:
         right = Secret(digest(self._pepper, record.id, code)) == Secret(record.code_digest)
         if right and record.account_id and self._consume(session, record, reference, now):
             return None
-        return self._why_wrong(session, conversation, record, code) or OtpWrong(left=rules.wrong_attempts - record.wrong)
+        return self._why_wrong(session, conversation, record, code) or OtpWrong(
+            left=rules.wrong_attempts - record.wrong
+        )
 
     def _pay(self, session: Session, record: ChallengeRecord, rules: OtpRules, now: datetime) -> bool:
         """Count the attempt before it is judged; one statement, so that parallel attempts cannot pass the limit."""

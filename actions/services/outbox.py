@@ -39,9 +39,7 @@ class Outbox:
         self._templates = templates
         self._messenger = messenger
 
-    def add(
-        self, session: Session, kind: str, channel: str, to: str, language: str, values: Mapping[str, str]
-    ) -> None:
+    def add(self, session: Session, kind: str, channel: str, to: str, language: str, values: Mapping[str, str]) -> None:
         """Queue a message; it exists if and only if the caller commits."""
         subject, text, html = self._templates.render(kind, channel, language, values)
         id_, now = secrets.token_hex(16), self._clock.now()

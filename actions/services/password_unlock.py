@@ -42,8 +42,8 @@ class PasswordUnlock:
     def unlock(self, conversation: str, institution: str, language: str) -> str:
         """Unlock the verified customer's password and return the receipt.
 
-        Raise `UnlockUnverified`, `UnlockSuspended`, `UnlockNotLocked`, `UnlockNoCertificate` or
-        `UnlockUsedToday`. The same verified code again: the same receipt. Everything is decided from
+        Raise `UnlockUnverified`, `UnlockSuspended`, `UnlockNotLocked`, `UnlockNoCertificate`,
+        `UnlockUsedToday` or `UnlockDoneToday`. The same verified code again: the same receipt. Everything is decided from
         rows read inside the transaction that acts.
         """
         zone = self._zones[institution]
@@ -71,7 +71,7 @@ class PasswordUnlock:
             try:
                 session.flush()
             except IntegrityError as taken:  # another replica was first: the key decides
-                raise used_today(now, now, zone) from taken
+                raise used_today(now, now, zone, still_locked=False) from taken
             self._core.unlock_password(session, account)
             challenge.spent_at = now
             self._notify(session, account, language, f"{now.astimezone(zone):%Y/%m/%d %H:%M:%S}", receipt)

@@ -51,4 +51,3 @@ def open_database(url: str) -> UnitOfWork:
         event.listen(engine, "begin", sqlite.begin_immediate)
     Base.metadata.create_all(engine)
     return UnitOfWork(engine)
-

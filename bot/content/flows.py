@@ -23,7 +23,4 @@ class Flow:
 def load_flows(file: Path = DATA / "flows" / "titles.yml") -> dict[str, Flow]:
     """Return every flow by id."""
     entries = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return {
-        id_: Flow(id=id_, title=entry["title"], institutions=tuple(entry["for"]))
-        for id_, entry in entries.items()
-    }
+    return {id_: Flow(id=id_, title=entry["title"], institutions=tuple(entry["for"])) for id_, entry in entries.items()}

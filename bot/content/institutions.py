@@ -96,9 +96,7 @@ def _institution(data: dict[str, Any]) -> Institution:
         facts={**data["default"], **data["stated"]},
         placeholders={key: str(value) for key, value in data["placeholders"].items()},
         hotline_hours=hours
-        and HotlineHours(
-            tuple(hours["days"]), time.fromisoformat(hours["open"]), time.fromisoformat(hours["close"])
-        ),
+        and HotlineHours(tuple(hours["days"]), time.fromisoformat(hours["open"]), time.fromisoformat(hours["close"])),
         otp_digits=limits["otp_digits"],
         otp_ttl_seconds=limits["otp_ttl_seconds"],
         otp_resend_seconds=limits["otp_resend_seconds"],

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import opencc
 
-LANGUAGES = ("zh-Hant", "zh-Hans", "en")
+LANGUAGE_NAMES = {"zh-Hant": "繁體中文", "zh-Hans": "简体中文", "en": "English"}
+LANGUAGES = tuple(LANGUAGE_NAMES)
 
 _HAN = ("\u3400", "\u9fff")
 _BOPOMOFO = ("\u3105", "\u312f")
@@ -33,8 +34,32 @@ def detect_language(text: str, before: str) -> str:
 
 
 _ENGLISH_WORDS = frozenset(
-    "hello hi hey yes no thanks help english stop cancel agent human ok okay menu unlock password hotline "
-    "locked certificate bye sure nope repeat".split()
+    [
+        "hello",
+        "hi",
+        "hey",
+        "yes",
+        "no",
+        "thanks",
+        "help",
+        "english",
+        "stop",
+        "cancel",
+        "agent",
+        "human",
+        "ok",
+        "okay",
+        "menu",
+        "unlock",
+        "password",
+        "hotline",
+        "locked",
+        "certificate",
+        "bye",
+        "sure",
+        "nope",
+        "repeat",
+    ]
 )
 
 

@@ -83,7 +83,5 @@ def parse_payload(text: str) -> dict[str, Any]:
         "text": text,
         "intent": {"name": intent, "confidence": 1.0},
         "intent_ranking": [],
-        "entities": [
-            {"entity": name, "value": value, "start": 0, "end": 0} for name, value in entities.items()
-        ],
+        "entities": [{"entity": name, "value": value, "start": 0, "end": 0} for name, value in entities.items()],
     }

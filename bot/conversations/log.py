@@ -190,9 +190,7 @@ class ConversationLog:
             session.execute(select(Conversation.id).limit(1))
 
     @staticmethod
-    def _append(
-        session: Session, owner: Conversation, said: Said, request: str | None, language: str
-    ) -> Message:
+    def _append(session: Session, owner: Conversation, said: Said, request: str | None, language: str) -> Message:
         owner.last_seq += 1
         message = Message(
             conversation=owner.id,
@@ -216,9 +214,7 @@ class ConversationLog:
         return list(
             session.scalars(
                 select(Message)
-                .where(
-                    Message.conversation == conversation, Message.request == request, Message.sender != "customer"
-                )
+                .where(Message.conversation == conversation, Message.request == request, Message.sender != "customer")
                 .order_by(Message.seq)
             )
         )

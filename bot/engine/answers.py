@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timezone
 from typing import Any
 
-from rasa.core.nlg import NaturalLanguageGenerator
+from rasa.core.nlg import TemplatedNaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -36,12 +36,15 @@ SUGGESTIONS = 3
 Message = dict[str, Any]
 
 
-class AnswerGenerator(NaturalLanguageGenerator):
-    """The `nlg` of endpoints.yml, and so the first of our classes that every Rasa command builds."""
+class AnswerGenerator(TemplatedNaturalLanguageGenerator):
+    """The `nlg` of endpoints.yml, and so the first of our classes that every Rasa command builds.
+
+    Rasa hands the model's responses to a generator of this base class once the model is loaded.
+    """
 
     def __init__(self, endpoint_config: EndpointConfig, domain: Domain) -> None:
+        super().__init__(domain.responses)
         rasa_private.install()
-        self._responses: dict[str, list[Message]] = domain.responses
         self._institutions = load_institutions()
         self._flows = load_flows()
 
@@ -87,16 +90,16 @@ class AnswerGenerator(NaturalLanguageGenerator):
         return words
 
     def _variation(self, utter_action: str, situation: dict[str, str], words: dict[str, str]) -> Message:
-        for variation in self._responses.get(utter_action, ()):
+        for variation in self.responses.get(utter_action, ()):
             where = variation.get("metadata") or {}
             if all(situation[name] == str(where[name]) for name in _CONDITIONS if name in where):
                 expires = where.get("expires")
-                if expires and date.today() >= date.fromisoformat(expires):
+                if expires and datetime.now(timezone.utc).date() >= date.fromisoformat(expires):
                     return self._variation("utter_withheld", situation, words)
                 return variation
         if utter_action == "utter_elsewhere":
             raise KeyError(f"data/flows: utter_elsewhere has no variation for {situation}")
-        if not self._responses.get(utter_action):
+        if not self.responses.get(utter_action):
             logger.error("No response %s in the domain.", utter_action)
         return self._variation("utter_elsewhere", situation, words)
 
@@ -137,7 +140,7 @@ class AnswerGenerator(NaturalLanguageGenerator):
         flow = self._flows.get(intent)
         if flow:
             return flow.title[situation["language"]] if situation["institution"] in flow.institutions else None
-        for variation in self._responses.get(f"utter_{intent}", ()):
+        for variation in self.responses.get(f"utter_{intent}", ()):
             where = variation.get("metadata") or {}
             if "title" in where and all(situation[k] == where[k] for k in ("institution", "language")):
                 title: str = where["title"]

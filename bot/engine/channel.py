@@ -103,18 +103,16 @@ async def _user_message(
     call: dict[str, Any], agent: Agent, output: CollectedMessages
 ) -> tuple[UserMessage, dict[str, Any]]:
     pressed = call.get("payload")
-    text = pressed or as_text(call["text"])
-    parse = parse_payload(text) if pressed else await agent.parse_message(text)
     message = UserMessage(
-        text=text,
+        text=pressed or as_text(call["text"]),
         output_channel=output,
         sender_id=call["conversation"],
-        parse_data=parse,
         input_channel=CHANNEL_NAME,
         message_id=call["caller"]["message"],
         metadata=call["caller"],
     )
-    return message, parse
+    message.parse_data = parse_payload(pressed) if pressed else await agent.processor.parse_message(message)
+    return message, message.parse_data
 
 
 def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAnswer:
@@ -122,9 +120,7 @@ def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAns
         return TurnAnswer(messages=messages, topic=None, decision=None, confidence=None)
     intent = parse["intent"]
     if intent["name"] != FALLBACK_INTENT:
-        return TurnAnswer(
-            messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"]
-        )
+        return TurnAnswer(messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"])
     decision = "clarify" if any(message.get("buttons") for message in messages) else "handover"
     return TurnAnswer(messages=messages, topic=None, decision=decision, confidence=None)
 

@@ -99,7 +99,8 @@ def _rules(domain: Domain, responses: set[str]) -> Iterator[Rule]:
             yield _rule(f"{intent} opens its flow", [{"intent": intent}, {"action": opener}])
             for form in forms:
                 same = form == opener.removeprefix("action_open_") + "_form"
-                steps = [{"intent": intent}, {"action": form if same else opener}]
+                steps = [{"intent": intent}, {"action": "utter_continue" if same else opener}]
+                steps += [{"action": form}] if same else []
                 yield _rule(f"{intent} during {form}", steps, form, stays=same)
         elif f"utter_{intent}" in responses:
             answer = {"action": f"utter_{intent}"}
@@ -133,5 +134,3 @@ def _rule(name: str, steps: list[dict[str, Any]], form: str | None = None, stays
     if form:
         rule["condition"] = [{"active_loop": form}]
     return rule
-
-

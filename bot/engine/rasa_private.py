@@ -83,10 +83,11 @@ async def _post(body: bytes) -> dict[str, Any]:
     headers = {"Content-Type": "application/json", **sign(key, "POST", "/webhook", body, time.time())}
     timeout = aiohttp.ClientTimeout(total=ACTION_DEADLINE_SECONDS, sock_connect=CONNECT_DEADLINE_SECONDS)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            async with session.post(f"{settings.actions_url}/webhook", data=body, headers=headers) as reply:
-                content = await reply.read()
-                status = reply.status
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(f"{settings.actions_url}/webhook", data=body, headers=headers) as reply,
+        ):
+            content, status = await reply.read(), reply.status
     except aiohttp.ClientConnectorError as problem:
         raise TurnAborted("actions_down", "no") from problem
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as problem:

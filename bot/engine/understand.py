@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
+from bot.engine.understanding.decision import decide, weighed
 from bot.engine.understanding.model import LinearModel
 from bot.settings import ROOT
 
 ALTERNATIVES = 4
-WORTH_ASKING = 0.15  # the best guess below the threshold, but above this: ask which is meant
 
 
 def main() -> int:
@@ -28,7 +28,10 @@ def main() -> int:
     model = load_model(ROOT / "models" / "anxin.tar.gz")
     lines = open(options.file, encoding="utf-8") if options.file else sys.stdin  # noqa: SIM115  # ends with the process
     for line in lines:
-        print(json.dumps(understood(model, line.rstrip("\n"), threshold), ensure_ascii=False), flush=True)
+        print(
+            json.dumps(understood(model, line.rstrip("\n"), options.institution, threshold), ensure_ascii=False),
+            flush=True,
+        )
     return 0
 
 
@@ -44,17 +47,16 @@ def load_model(archive: Path) -> LinearModel:
         return LinearModel.load(Path(folder))
 
 
-def understood(model: LinearModel, text: str, threshold: float) -> dict[str, Any]:
+def understood(model: LinearModel, text: str, institution: str, threshold: float) -> dict[str, Any]:
     """Return the design's JSON for one message."""
-    probabilities = model.probabilities(text)
+    probabilities = weighed(model.probabilities(text), model.intents, institution)
     order = probabilities.argsort()[::-1]
     best = float(probabilities[order[0]])
-    decision = "answer" if best >= threshold else "clarify" if best >= WORTH_ASKING else "handover"
     return {
         "text": text,
         "topic": model.intents[order[0]],
         "confidence": round(best, 4),
-        "decision": decision,
+        "decision": decide(best, threshold),
         "alternatives": [
             {"topic": model.intents[i], "confidence": round(float(probabilities[i]), 4)}
             for i in order[1 : 1 + ALTERNATIVES]

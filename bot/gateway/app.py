@@ -115,12 +115,16 @@ def _serve_api(app: Sanic) -> None:
 
     @app.post(f"{API}/messages")
     async def message(request: Request) -> HTTPResponse:
-        parts, body = _begin(request, {"id", "text", "button"}, {"id"})
-        id_, text, button = _id(body), body.get("text"), body.get("button")
-        if (text is None) == (button is None):
+        parts, body = _begin(request, {"id", "text", "button", "language"}, {"id"})
+        id_, text, button, language = _id(body), body.get("text"), body.get("button"), body.get("language")
+        if sum(given is not None for given in (text, button, language)) != 1:
             raise Problem("bad_request")
         conversation = await _conversation(request)
-        if button is not None:
+        if language is not None:
+            if language not in LANGUAGES:
+                raise Problem("bad_request")
+            said = await parts.turns.language(conversation, id_, language)
+        elif button is not None:
             said = await parts.turns.button(conversation, id_, _string(button, 200))
         else:
             said = await parts.turns.text(conversation, id_, _text(text))
@@ -276,7 +280,7 @@ def _after(given: str | None) -> int:
 async def _conversation(request: Request) -> Conversation:
     """Return the browser's conversation; raise `no_conversation`."""
     token = sessions.token_of(request)
-    found = await _logged(request.app.ctx.parts.log.find, token) if token else None
+    found: Conversation | None = await _logged(request.app.ctx.parts.log.find, token) if token else None
     if found is None:
         raise Problem("no_conversation")
     request.ctx.institution, request.ctx.language = found.institution, found.language
@@ -306,7 +310,7 @@ def _answer_errors(app: Sanic) -> None:
         request.app.ctx.counters.add("anxin_errors_total")
         return problems.response(known, _institution(request), language)
 
-    @app.on_response
+    @app.on_response  # type: ignore[untyped-decorator]
     async def harden(request: Request, response: HTTPResponse) -> None:
         response.headers.update(pages.SAFETY_HEADERS)
         if not request.path.startswith("/Webhook/static/"):

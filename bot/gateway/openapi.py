@@ -63,7 +63,7 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(status: str, properties: dict[str, Any], *errors: str) -> dict[str, Any]:
     good = {"description": "done", "content": _json({"type": "object", "properties": properties})}
     bad = {"description": "an error in the customer's language", "content": _json(_ERROR)}
-    return {status: good} | {error: bad for error in errors}
+    return {status: good} | dict.fromkeys(errors, bad)
 
 
 def _post(summary: str, body: dict[str, Any], status: str = "200", **more: Any) -> dict[str, Any]:
@@ -97,11 +97,14 @@ OPENAPI: dict[str, Any] = {
         ),
         "/Webhook/api/messages": {
             **_post(
-                "Send text, or press a button",
+                "Send text, press a button, or choose the language",
                 {
                     "oneOf": [
-                        _object({"id": _ID, "text": {"type": "string", "minLength": 1, "maxLength": 2000}}, ["id", "text"]),
+                        _object(
+                            {"id": _ID, "text": {"type": "string", "minLength": 1, "maxLength": 2000}}, ["id", "text"]
+                        ),
                         _object({"id": _ID, "button": {"type": "string", "maxLength": 200}}, ["id", "button"]),
+                        _object({"id": _ID, "language": _LANGUAGE}, ["id", "language"]),
                     ]
                 },
             ),

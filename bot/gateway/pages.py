@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sanic import HTTPResponse, html
 
 from bot.content.institutions import Institution
-from bot.content.language import LANGUAGES
+from bot.content.language import LANGUAGE_NAMES, LANGUAGES
 from bot.content.page import labels
 
 SAFETY_HEADERS = {
@@ -28,14 +28,18 @@ SAFETY_HEADERS = {
 def render(institution: Institution, language: str, going_on: bool) -> HTTPResponse:
     """Return the page of `institution`; `going_on`: the browser has a conversation with it already."""
     words = {code: labels(code) for code in LANGUAGES}
-    body = _environment().get_template("chat.html").render(
-        institution=institution,
-        language=language,
-        page_language=page_language(language, institution.jurisdiction),
-        words=words[language],
-        all_words=json.dumps(words, ensure_ascii=False),
-        languages={"zh-Hant": "繁體中文", "zh-Hans": "简体中文", "en": "English"},
-        going_on=going_on,
+    body = (
+        _environment()
+        .get_template("chat.html")
+        .render(
+            institution=institution,
+            language=language,
+            page_language=page_language(language, institution.jurisdiction),
+            words=words[language],
+            all_words=json.dumps(words, ensure_ascii=False),
+            languages=LANGUAGE_NAMES,
+            going_on=going_on,
+        )
     )
     return html(body)
 

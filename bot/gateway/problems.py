@@ -46,9 +46,7 @@ def response(problem: Problem, institution: Institution, language: str) -> HTTPR
     logger.warning("error %s %s%s", reference, problem.code, " (outcome unknown)" if problem.unknown else "")
     key = f"{problem.code}_unknown" if problem.unknown else problem.code
     text = load_words("errors")[key][language]
-    message = text.format(
-        hotline=institution.hotline, reference=reference, institution=institution.name[language]
-    )
+    message = text.format(hotline=institution.hotline, reference=reference, institution=institution.name[language])
     status = STATUS[problem.code]
     headers = {"retry-after": "5"} if status == 503 else {}
     body = {"error": {"code": problem.code, "message": message, "reference": reference}}

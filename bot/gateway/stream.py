@@ -28,7 +28,7 @@ def stream(
 ) -> ResponseStream:
     """Return the stream; it ends when the browser goes."""
 
-    async def send(response: ResponseStream) -> None:
+    async def send(response: Any) -> None:
         last, quiet = after, 0.0
         news = turns.listen(conversation)
         try:

@@ -18,7 +18,7 @@ from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
 from bot.clients.signed import CallFailed
 from bot.content.institutions import Institution
-from bot.content.language import LANGUAGES, detect_language
+from bot.content.language import LANGUAGE_NAMES, LANGUAGES, detect_language
 from bot.contracts.redaction import hide_digits
 from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, parse_payload, payload
 from bot.conversations.log import ConversationLog, OtherContent, Received, Said
@@ -77,10 +77,17 @@ class Turns:
         chosen = {e["entity"]: e["value"] for e in parse_payload(pressed)["entities"]}.get("language")
         language = chosen if chosen in LANGUAGES else conversation.language
         if chosen in LANGUAGES:
-            pressed = "/greet"
+            pressed = payload("language_chosen")
         return await self._take(
             conversation, Received(id_, fingerprint, button["title"], language, {"payload": pressed})
         )
+
+    async def language(self, conversation: Conversation, id_: str, language: str) -> list[Message]:
+        """Answer in another language from now on."""
+        received = Received(
+            id_, self._print("language", language), LANGUAGE_NAMES[language], language, {"payload": "/language_chosen"}
+        )
+        return await self._take(conversation, received)
 
     async def secret(self, conversation: Conversation, id_: str, kind: str, value: str) -> list[Message]:
         """Put a secret into the vault and let the engine have its reference."""

@@ -14,7 +14,9 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.content.institutions import DEFAULT_INSTITUTION
 from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.understanding.decision import weighed
 from bot.engine.understanding.model import LinearModel
 
 RANKED = 5
@@ -76,7 +78,8 @@ class TopicClassifier(GraphComponent):
 
     def _classify(self, message: Message) -> None:
         assert self.model is not None, "train or load before process"
-        probabilities = self.model.probabilities(message.get(TEXT))
+        institution = (message.get("metadata") or {}).get("institution", DEFAULT_INSTITUTION)
+        probabilities = weighed(self.model.probabilities(message.get(TEXT)), self.model.intents, institution)
         order = np.argsort(-probabilities, kind="stable")[:RANKED]
         ranking = [{"name": self.model.intents[i], "confidence": float(probabilities[i])} for i in order]
         best = ranking[0]

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from pypinyin import lazy_pinyin
@@ -30,7 +31,7 @@ def views(text: str) -> dict[str, Counter[str]]:
     syllables = lazy_pinyin("".join(_HAN.findall(text)))
     return {
         "character": Counter(_character_grams(compact)),
-        "word": Counter([*words, *(" ".join(pair) for pair in zip(words, words[1:]))]),
+        "word": Counter([*words, *(" ".join(pair) for pair in pairwise(words))]),
         "pinyin": Counter(_grams(syllables, (1, 2, 3))),
     }
 

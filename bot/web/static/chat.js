@@ -231,7 +231,7 @@ document.addEventListener("visibilitychange", () => {
 for (const button of document.querySelectorAll(".languages button")) {
   button.addEventListener("click", () => {
     setLanguage(button.dataset.language);
-    send("messages", { text: button.textContent }, button.textContent);
+    send("messages", { language: button.dataset.language }, button.textContent);
   });
 }
 
