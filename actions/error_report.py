@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
@@ -17,43 +18,49 @@ from actions.turn import call, caller, entity, intent, say, text
 
 STEPS = ("report_platform", "report_description", "report_since", "report_contact", "report_confirmed")
 NO_CONTACT = "none"
-# While free text is asked for, only these words of the customer are not the text itself.
+# While free text is asked for, only these intents are never the text itself.
 COMMANDS = frozenset(
     {"cancel", "human", "help", "repeat", "change_language", "greet", "thanks", "goodbye", "bot_challenge"}
 )
-QUESTION_MARKS = (
-    "?",
-    "？",
-    "嗎",
-    "吗",
-    "呢",
-    "怎麼",
-    "怎么",
-    "點樣",
-    "如何",
-    "為什麼",
-    "为什么",
-    "how ",
-    "what ",
-    "why ",
+# Intents that free text about a fault may well look like.
+FAULTS = frozenset({"report_error", "out_of_scope", "nlu_fallback", "affirm", "deny", "inform"})
+SURE = 0.6
+_QUESTION = re.compile(
+    r"[?？嗎吗呢哪幾几]|怎|多少|多久|如何|什麼|什么|點解|点解|\b(?:how|what|why|where|when|which|who|can i|do i|is it)\b",
+    re.I,
 )
+# A request to report, without saying what: nothing to keep as the description.
+_ONLY_ASKS = re.compile(
+    r"回報|報告|报告|通報|反映|反應|反应|上報|上报|申訴|投訴|投诉|登記|登记|紀錄|记录|\b(?:report|file|log|tell|submit|complain)",
+    re.I,
+)
+_LEAST_DESCRIPTION = 4
 
 Slots = dict[str, Any]
 
 
 class ActionOpenErrorReport(Action):
-    """Starts a report with a key of its own: however often it is delivered, it is filed once."""
+    """Starts a report with a key of its own: however often it is delivered, it is filed once.
+
+    What the first message says already (platform, problem) is not asked again.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def name(self) -> str:
         return "action_open_error_report"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        empty = [SlotSet(step, None) for step in STEPS]
+        said = text(tracker).strip()
+        platforms = self._services.institutions[caller(tracker).institution].platforms
+        known = {"report_platform": _platform_named(said, platforms), "report_description": _described(said)}
+        steps = [SlotSet(step, known.get(step)) for step in STEPS]
         key = SlotSet("report_key", secrets.token_hex(16))
         return [
             ActiveLoop(None),
             SlotSet("requested_slot", None),
-            *empty,
+            *steps,
             key,
             FollowupAction("error_report_form"),
         ]
@@ -247,11 +254,18 @@ class ActionReportStatus(Action):
 
 
 def _free_text(tracker: Tracker, slot: str) -> Slots:
-    written = text(tracker).strip()
-    if tracker.get_slot("requested_slot") != slot or not written or intent(tracker) in COMMANDS:
+    """Take the message as the text that is asked for, unless it is clearly something else."""
+    written, meant = text(tracker).strip(), intent(tracker)
+    if tracker.get_slot("requested_slot") != slot or not written or meant in COMMANDS:
         return {}
-    is_question = any(mark in written.lower() for mark in QUESTION_MARKS)
-    return {} if is_question and intent(tracker) not in ("report_error", "nlu_fallback") else {slot: written}
+    sure = float((tracker.latest_message.get("intent") or {}).get("confidence") or 0) >= SURE
+    is_other = meant not in FAULTS and sure and (slot == "report_since" or _QUESTION.search(written))
+    return {} if is_other else {slot: written}
+
+
+def _described(written: str) -> str | None:
+    """Return the first message as the description, if it tells a fault and not only the wish to report one."""
+    return written if len(written) >= _LEAST_DESCRIPTION and not _ONLY_ASKS.search(written) else None
 
 
 def _platform_named(words: str, platforms: tuple[str, ...]) -> str | None:

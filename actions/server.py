@@ -76,7 +76,7 @@ def register_actions(services: Services) -> ActionExecutor:
         password_unlock.ActionOpenPasswordUnlock(services),
         password_unlock.ValidatePasswordUnlockForm(services),
         password_unlock.ActionPasswordUnlock(services),
-        error_report.ActionOpenErrorReport(),
+        error_report.ActionOpenErrorReport(services),
         error_report.ValidateErrorReportForm(services),
         error_report.ActionAskReportConfirmed(services),
         error_report.ActionFileErrorReport(services),

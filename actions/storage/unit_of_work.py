@@ -28,7 +28,7 @@ class UnitOfWork:
 
     def ping(self) -> None:
         """Raise what the database raises, if it cannot be read."""
-        with self._engine.connect() as connection:
+        with self._engine.execution_options(reads=True).connect() as connection:
             connection.exec_driver_sql("SELECT 1 FROM core_account LIMIT 1")
 
     def dispose(self) -> None:
@@ -48,6 +48,6 @@ def open_database(url: str) -> UnitOfWork:
     engine = create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=24, **arguments)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", sqlite.prepare)
-        event.listen(engine, "begin", sqlite.begin_immediate)
+        event.listen(engine, "begin", sqlite.begin)
     Base.metadata.create_all(engine)
     return UnitOfWork(engine)

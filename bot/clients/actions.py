@@ -14,7 +14,11 @@ class ActionsClient:
     async def put_secret(self, conversation: str, kind: str, value: str) -> str:
         """Put a secret into the vault and return its reference; raise `CallFailed` (nothing was done)."""
         body = {"conversation": conversation, "kind": kind, "value": value}
-        status, answer = await self._client.post("/internal/secrets", body)
+        try:
+            status, answer = await self._client.post("/internal/secrets", body)
+        except CallFailed as failed:
+            # Even if it arrived: an entry that nobody refers to has no effect and is gone after two minutes.
+            raise CallFailed(failed.error, "no") from failed
         if status != 201:
             raise CallFailed("actions_down", "no")
         return str(answer["reference"])

@@ -20,13 +20,13 @@ _BOPOMOFO = ("\u3105", "\u312f")
 def detect_language(text: str, before: str) -> str:
     """Return the language `text` is written in; `before`, the conversation's so far, where it does not tell."""
     han = [c for c in text if _HAN[0] <= c <= _HAN[1]]
-    letters = [c for c in text if c.isascii() and c.isalpha()]
     if han:
-        return _script(frozenset(han), before, len(text))
+        return _script(frozenset(han), before)
     if any(_BOPOMOFO[0] <= c <= _BOPOMOFO[1] for c in text):
         return "zh-Hant"
-    words = "".join(c if c.isascii() and (c.isalpha() or c == "'") else " " for c in text).split()
-    if len(letters) >= 5 and len([w for w in words if len(w) > 1]) >= 2:
+    plain = " ".join(token for token in text.split() if not any(c.isdigit() for c in token))  # no references
+    words = "".join(c if c.isascii() and (c.isalpha() or c == "'") else " " for c in plain).split()
+    if sum(map(len, words)) >= 5 and len([w for w in words if len(w) > 1]) >= 2:
         return "en"
     if "".join(words).lower() in _ENGLISH_WORDS:
         return "en"
@@ -63,7 +63,7 @@ _ENGLISH_WORDS = frozenset(
 )
 
 
-def _script(han: frozenset[str], before: str, length: int) -> str:
+def _script(han: frozenset[str], before: str) -> str:
     only_traditional = sum(1 for c in han if _to_simplified(c) != c)
     only_simplified = sum(1 for c in han if _to_traditional(c) != c and _to_simplified(c) == c)
     if only_traditional > only_simplified:
@@ -75,7 +75,7 @@ def _script(han: frozenset[str], before: str, length: int) -> str:
 
 @lru_cache(maxsize=8192)
 def _to_simplified(character: str) -> str:
-    return _converter("t2s").convert(character)
+    return str(_converter("t2s").convert(character))
 
 
 @lru_cache(maxsize=8192)
@@ -83,7 +83,7 @@ def _to_traditional(character: str) -> str:
     # Characters that are common in Traditional text too (台 只 后 里 干 …) do not speak for Simplified.
     if character in "台只后里干面松云了几系于出准制表谷斗郁借占核征吁向群床栗线踊才扎采卷卜奸游占布厘注并冲吊周":
         return character
-    return _converter("s2t").convert(character)
+    return str(_converter("s2t").convert(character))
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ HIDDEN = "•••"
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _DIGIT_RUN = re.compile(rf"\d(?:[\s.,/／·_\-–—{_INVISIBLE}()（）]{{0,2}}\d)+|\d(?:[年月日]?[\s{_INVISIBLE}]?\d)+日?")
 _IDENTITY_NUMBER = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}[1289]?\d{6,8}(?:\([0-9A]\))?", re.ASCII)
-_REFERENCE = re.compile(r"(?<![A-Za-z0-9])(?:ER|UL|C)-[0-9A-Z]{2,10}(?:-[0-9A-Z]{4})?(?![A-Za-z0-9])")
+_REFERENCE = re.compile(r"(?<![A-Za-z0-9])(?:ER|UL|C)-[0-9A-Z]{2,10}(?:-[0-9A-Z]{4})?(?![A-Za-z0-9])", re.IGNORECASE)
 _CLOCK_OR_RECENT_DATE = re.compile(r"20[2-9]\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?")
 _LEAST_DIGITS = 5
 

@@ -14,6 +14,10 @@ def prepare(connection: Any, _record: Any = None) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def begin_immediate(connection: Any) -> None:
-    """Begin a transaction that holds the write lock, so that what it reads stays true until it commits."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def begin(connection: Any) -> None:
+    """Begin a transaction that holds the write lock, so that what it reads stays true until it commits.
+
+    With the execution option `reads` it takes no lock: for what only looks.
+    """
+    reads = connection.get_execution_options().get("reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -30,6 +30,7 @@ class TurnRequest(TypedDict):
     caller: Caller
     text: str | None
     payload: str | None
+    again: bool  # it was asked before and the outcome is not known: answer from the tracker if it is there
 
 
 class Button(TypedDict):

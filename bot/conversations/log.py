@@ -61,7 +61,7 @@ class ConversationLog:
         self._engine = create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=24, **arguments)
         if is_sqlite:
             event.listen(self._engine, "connect", sqlite.prepare)
-            event.listen(self._engine, "begin", sqlite.begin_immediate)
+            event.listen(self._engine, "begin", sqlite.begin)
         Base.metadata.create_all(self._engine)
 
     def open(self, institution: str, language: str, link: bool) -> tuple[Conversation, str]:
@@ -85,7 +85,7 @@ class ConversationLog:
 
     def find(self, token: str) -> Conversation | None:
         """Return the conversation of a browser's token."""
-        with self._begin() as session:
+        with self._look() as session:
             return session.scalar(select(Conversation).where(Conversation.token_hash == _hash(token)))
 
     def receive(self, conversation: str, received: Received) -> str:
@@ -117,7 +117,7 @@ class ConversationLog:
 
     def turn(self, conversation: str, request: str) -> tuple[Conversation, dict[str, Any] | None]:
         """Return the conversation as it stands now, and what the engine is to be asked for a request."""
-        with self._begin() as session:
+        with self._look() as session:
             return (
                 session.get_one(Conversation, conversation),
                 session.get_one(Request, (conversation, request)).turn,
@@ -160,16 +160,16 @@ class ConversationLog:
 
     def answers(self, conversation: str, request: str) -> list[Message]:
         """Return what was said to a request."""
-        with self._begin() as session:
+        with self._look() as session:
             return self._answers(session, conversation, request)
 
     def message(self, conversation: str, seq: int) -> Message | None:
-        with self._begin() as session:
+        with self._look() as session:
             return session.get(Message, (conversation, seq))
 
     def after(self, conversation: str, seq: int, most: int = 200) -> list[tuple[Message, str | None]]:
         """Return messages with a higher number in order, each with the state of its request if a customer's."""
-        with self._begin() as session:
+        with self._look() as session:
             rows = session.execute(
                 select(Message, Request.state)
                 .outerjoin(
@@ -186,7 +186,7 @@ class ConversationLog:
 
     def ping(self) -> None:
         """Raise what the database raises, if it cannot be used."""
-        with self._begin() as session:
+        with self._look() as session:
             session.execute(select(Conversation.id).limit(1))
 
     @staticmethod
@@ -222,6 +222,11 @@ class ConversationLog:
     @contextmanager
     def _begin(self) -> Iterator[Session]:
         with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def _look(self) -> Iterator[Session]:
+        with Session(self._engine.execution_options(reads=True), expire_on_commit=False) as session:
             yield session
 
 

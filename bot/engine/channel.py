@@ -15,6 +15,7 @@ from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from rasa.shared.core.events import BotUttered, UserUttered
 from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, empty
@@ -88,7 +89,8 @@ async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -
     output = CollectedMessages()
     try:
         message, parse = await _user_message(call, agent, output)
-        await on_new_message(message)
+        if not (call.get("again") and await _answered_before(message, agent, output)):
+            await on_new_message(message)
     except TurnAborted as aborted:
         refused: dict[str, Any] = {"error": aborted.error, "done": aborted.done}
         return json_response(refused, status=503)
@@ -113,6 +115,20 @@ async def _user_message(
     )
     message.parse_data = parse_payload(pressed) if pressed else await agent.processor.parse_message(message)
     return message, message.parse_data
+
+
+async def _answered_before(message: UserMessage, agent: Agent, output: CollectedMessages) -> bool:
+    """Say again what was said to this very message, if the dialogue has it already; nothing runs twice."""
+    async with agent.lock_store.lock(message.sender_id):
+        tracker = await agent.tracker_store.retrieve(message.sender_id)
+    events = list(tracker.events) if tracker else []
+    own = [i for i, e in enumerate(events) if isinstance(e, UserUttered) and e.message_id == message.message_id]
+    for event in events[own[-1] + 1 :] if own else []:
+        if isinstance(event, UserUttered):
+            break
+        if isinstance(event, BotUttered):
+            await output.send_response(message.sender_id, event.message())
+    return bool(own)
 
 
 def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAnswer:

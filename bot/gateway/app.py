@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
 from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_institutions
-from bot.content.language import LANGUAGES
+from bot.content.language import LANGUAGES, detect_language
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.metrics import Counters
 from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
@@ -56,7 +57,7 @@ class Parts:
 
 
 def create_app(settings: Settings, name: str = "anxin-gateway") -> Sanic:
-    app = Sanic(name, configure_logging=False)
+    app = Sanic(name, configure_logging=False, dumps=partial(json.dumps, ensure_ascii=False))
     app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
     app.config.REQUEST_TIMEOUT = 20
     app.config.KEEP_ALIVE_TIMEOUT = 30
@@ -127,7 +128,9 @@ def _serve_api(app: Sanic) -> None:
         elif button is not None:
             said = await parts.turns.button(conversation, id_, _string(button, 200))
         else:
-            said = await parts.turns.text(conversation, id_, _text(text))
+            written = _text(text)
+            request.ctx.language = detect_language(written, conversation.language)
+            said = await parts.turns.text(conversation, id_, written)
         return _answered(request, parts, said)
 
     @app.post(f"{API}/secrets")

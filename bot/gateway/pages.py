@@ -27,7 +27,7 @@ SAFETY_HEADERS = {
 
 def render(institution: Institution, language: str, going_on: bool) -> HTTPResponse:
     """Return the page of `institution`; `going_on`: the browser has a conversation with it already."""
-    words = {code: labels(code) for code in LANGUAGES}
+    words = {code: {**labels(code), "institution": institution.name[code]} for code in LANGUAGES}
     body = (
         _environment()
         .get_template("chat.html")

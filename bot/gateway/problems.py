@@ -26,6 +26,7 @@ STATUS = {
     "not_found": 404,
     "internal": 500,
     "engine_down": 503,
+    "no_greeting": 503,
     "actions_down": 503,
     "database_down": 503,
 }

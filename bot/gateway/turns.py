@@ -101,11 +101,11 @@ class Turns:
 
     async def greet(self, conversation: Conversation) -> list[Message]:
         """Say the first words; when the engine is down, say that instead of nothing."""
-        request = self._request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"})
+        request = self._request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"}, again=False)
         try:
             answer = await self._engine.turn(request)
         except CallFailed as failed:
-            raise Problem(failed.error if failed.error in _ERRORS else "engine_down") from failed
+            raise Problem("no_greeting") from failed
         return await self._call(self._log.say, conversation.id, _said(answer))
 
     async def _take(
@@ -123,18 +123,20 @@ class Turns:
                 return await self._call(self._log.answers, conversation.id, received.id)
             self._tell(conversation.id)
             try:
-                return await self._answer(conversation.id, received.id, make_turn)
+                return await self._answer(conversation.id, received.id, make_turn, again=state != "new")
             except CallFailed as failed:
                 await self._call(self._log.fail, conversation.id, received.id)
                 code = failed.error if failed.error in _ERRORS else "engine_down"
                 raise Problem(code, unknown=failed.done == "unknown") from failed
 
-    async def _answer(self, conversation: str, id_: str, make_turn: Callable[[], Any] | None) -> list[Message]:
+    async def _answer(
+        self, conversation: str, id_: str, make_turn: Callable[[], Any] | None, again: bool
+    ) -> list[Message]:
         now, turn = await self._call(self._log.turn, conversation, id_)
         if turn is None and make_turn:
             turn = await make_turn()
             await self._call(self._log.set_turn, conversation, id_, turn)
-        answer = await self._engine.turn(self._request(now, id_, turn or {}))
+        answer = await self._engine.turn(self._request(now, id_, turn or {}, again))
         try:
             messages = await self._call(self._log.answer, conversation, id_, _said(answer))
         except Problem as problem:
@@ -142,7 +144,8 @@ class Turns:
         self._tell(conversation)
         return messages
 
-    def _request(self, conversation: Conversation, id_: str, turn: dict[str, Any]) -> TurnRequest:
+    @staticmethod
+    def _request(conversation: Conversation, id_: str, turn: dict[str, Any], again: bool) -> TurnRequest:
         return TurnRequest(
             conversation=conversation.id,
             caller=Caller(
@@ -154,6 +157,7 @@ class Turns:
             ),
             text=turn.get("text"),
             payload=turn.get("payload"),
+            again=again,
         )
 
     def _print(self, kind: str, content: str) -> str:

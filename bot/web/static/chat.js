@@ -28,6 +28,7 @@ function setLanguage(next) {
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
   for (const element of document.querySelectorAll("[data-word-label]")) element.setAttribute("aria-label", word(element.dataset.wordLabel));
   for (const element of document.querySelectorAll("[data-word-placeholder]")) element.placeholder = word(element.dataset.wordPlaceholder);
+  document.title = `${word("institution")} ${word("title")}`;
   for (const button of document.querySelectorAll(".languages button")) button.setAttribute("aria-pressed", String(button.dataset.language === next));
   if (ask) openField(ask);
 }
@@ -70,10 +71,11 @@ function show(message) {
   newest(item);
 }
 
+// The newest message in full view; the beginning of one that is too long for it.
 function newest(item) {
-  item.scrollIntoView({ block: "end", behavior: "instant" });
   const main = document.querySelector("main");
-  main.scrollTop = main.scrollHeight;
+  const fits = item.offsetHeight < main.clientHeight;
+  main.scrollTop = fits ? main.scrollHeight : item.offsetTop - main.offsetTop - 8;
 }
 
 function choices(buttons) {
