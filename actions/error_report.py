@@ -52,6 +52,7 @@ class ActionOpenErrorReport(Action):
         return "action_open_error_report"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
+        dispatcher.utter_message(response="utter_report_opened")
         said = text(tracker).strip()
         platforms = self._services.institutions[caller(tracker).institution].platforms
         known = {"report_platform": _platform_named(said, platforms), "report_description": _described(said)}

@@ -39,20 +39,28 @@ class OpenVerifiedFlow(Action):
     def _is_offered(self, institution: str) -> bool:
         return self._services.institutions[institution].id == "hnyc"
 
+    async def _check(self, conversation: str, institution: str) -> None:
+        """Raise a refusal that needs no code to be known."""
+
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        who = caller(tracker)
+        who, leave = caller(tracker), [ActiveLoop(None), SlotSet("requested_slot", None)]
         institution = self._services.institutions[who.institution]
         refused = "utter_otp_link_refused" if who.from_link and institution.link_trust != "full" else None
         if not self._is_offered(who.institution):
             refused = self.elsewhere
         if refused:
             dispatcher.utter_message(response=refused)
-            return [ActiveLoop(None), SlotSet("requested_slot", None)]
+            return leave
+        try:
+            await self._check(who.conversation, who.institution)
+        except Refusal as refusal:
+            say(dispatcher, refusal)
+            return leave
         known = await call(self._services.identification.is_known, who.conversation)
         detail = GIVEN if known else None
         slots = {"account": detail, "birth_date": detail, "otp_channel": None, "otp_code": None}
         events = [SlotSet(name, value) for name, value in slots.items()]
-        return [ActiveLoop(None), SlotSet("requested_slot", None), *events, FollowupAction(self.form)]
+        return [*leave, *events, FollowupAction(self.form)]
 
 
 class ValidateVerifiedForm(FormValidationAction):

@@ -20,6 +20,9 @@ class ActionOpenPasswordUnlock(OpenVerifiedFlow):
     def _is_offered(self, institution: str) -> bool:
         return self._services.institutions[institution].self_unlock_per_day is not None
 
+    async def _check(self, conversation: str, institution: str) -> None:
+        await call(self._services.password_unlock.refuse_second, conversation, institution)
+
 
 class ValidatePasswordUnlockForm(ValidateVerifiedForm):
     form = "password_unlock_form"

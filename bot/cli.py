@@ -66,7 +66,7 @@ def _up(options: argparse.Namespace, settings: Settings) -> int:
 
     if training.is_stale():
         try:
-            training.train(supervisor.say)
+            training.train_if_stale(supervisor.say)
         except training.TrainingFailed as problem:
             print(f"anxin: training failed; the last lines of {training.LOG}:\n{problem}", file=sys.stderr)
             return 1
@@ -113,8 +113,7 @@ def _talk(options: argparse.Namespace, settings: Settings) -> int:
 def _understand(options: argparse.Namespace, settings: Settings) -> int:
     from bot import training
 
-    if training.is_stale():
-        training.train(lambda text: print(text, file=sys.stderr))
+    training.train_if_stale(lambda text: print(text, file=sys.stderr))
     command = [str(training.ENGINE_BIN / "python"), "-m", "bot.engine.understand", "--institution", options.institution]
     command += [options.file] if options.file else []
     return subprocess.run(command, cwd=ROOT, env=training.engine_environment()).returncode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -53,6 +54,17 @@ def engine_environment() -> dict[str, str]:
     }
 
 
+def train_if_stale(say: Callable[[str], None] = print) -> None:
+    """Train unless the model is up to date; of two that start at once, the second waits and finds it done."""
+    if not is_stale():
+        return
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.with_name("train.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_stale():
+            train(say)
+
+
 def train(say: Callable[[str], None] = print) -> float:
     """Train, put the model in its place, and return the seconds it took; raise `TrainingFailed`.
 
@@ -61,8 +73,9 @@ def train(say: Callable[[str], None] = print) -> float:
     made_from, started = fingerprint(), time.monotonic()
     say("Training the assistant (about half a minute) ...")
     LOG.parent.mkdir(parents=True, exist_ok=True)
-    draft = MODEL.with_name("draft.tar.gz")
-    command = [str(ENGINE_BIN / "rasa"), "train", "--fixed-model-name", "draft", "--out", str(MODEL.parent)]
+    draft = MODEL.with_name(f"draft-{os.getpid()}.tar.gz")
+    command = [str(ENGINE_BIN / "rasa"), "train", "--out", str(MODEL.parent)]
+    command += ["--fixed-model-name", draft.name.removesuffix(".tar.gz")]
     with LOG.open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=engine_environment(), stdout=log, stderr=log)
         try:

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from actions.security.password_unlock import unlock_day
-from actions.storage.models import Account, CertificateRecord, SoftwareToken, Unlock
+from actions.storage.models import Account, CertificateRecord, ChallengeRecord, SoftwareToken, Unlock
 from actions.storage.unit_of_work import UnitOfWork
 
 
@@ -57,6 +57,7 @@ def seed(work: UnitOfWork, now: datetime, zone: ZoneInfo, reset: bool = False) -
 def _remove(session: Session, id_: str) -> None:
     for table, column in (
         (Unlock, Unlock.account_id),
+        (ChallengeRecord, ChallengeRecord.account_id),
         (CertificateRecord, CertificateRecord.account_id),
         (SoftwareToken, SoftwareToken.account_id),
         (Account, Account.id),

@@ -8,9 +8,9 @@ import re
 
 
 def mask_phone(number: str) -> str:
-    """Return e.g. `093***678`: the first three and the last three digits."""
+    """Return e.g. `093***678`: the first three and the last three digits; fewer of a short number, to hide three."""
     digits = re.sub(r"\D", "", number)
-    return f"{digits[:3]}***{digits[-3:]}"
+    return f"{digits[: min(3, max(0, len(digits) - 6))]}***{digits[-3:]}"
 
 
 def mask_email(address: str) -> str:

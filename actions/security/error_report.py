@@ -14,7 +14,7 @@ from actions.security.errors import ReferenceUnreadable
 
 # Without 0/O, 1/I/L: a reference is read out over the phone.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-_REFERENCE = re.compile(r"ER-?(\d{8})-?([0-9A-Z]{4})")
+_REFERENCE = re.compile(r"ER[-–—]?([0-9]{8})[-–—]?([0-9A-Z]{4})")
 
 
 @dataclass(frozen=True)

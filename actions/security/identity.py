@@ -35,6 +35,8 @@ def read_birth_date(entered: Secret, today: date) -> date:
     if not match:
         raise BirthDateUnreadable
     year, month, day = (int(part) for part in match.groups())
+    if not year:
+        raise BirthDateUnreadable
     year = year + ROC_YEAR_ONE - 1 if year < 1900 else year
     try:
         born = date(year, month, day)

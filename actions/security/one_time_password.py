@@ -52,9 +52,10 @@ def read_code(entered: Secret, digits: int) -> Secret:
     joined = _SEPARATORS.sub("", text)
     if re.fullmatch(f"[0-9]{{{digits}}}", joined):
         return Secret(joined)
-    runs = re.findall(rf"(?<![0-9A-Za-z#-])[0-9]{{{digits}}}(?![0-9A-Za-z-])", text)
-    if len(set(runs)) == 1 and len(joined) > digits and re.search(r"[^\W\d_]", text):
-        return Secret(runs[0])
+    spaced = rf"(?<![0-9A-Za-z#+-])[0-9](?:[ \-]?[0-9]){{{digits - 1}}}(?![0-9A-Za-z-])"
+    found = {re.sub(r"[ \-]", "", run) for run in re.findall(spaced, text)}
+    if len(found) == 1 and re.search(r"[^\W\d_]", text):
+        return Secret(found.pop())
     raise OtpMalformed(digits=digits)
 
 

@@ -101,12 +101,12 @@ class Outbox:
     def _send(self, id_: str) -> int:
         with self._work.begin() as session:
             row = session.get_one(OutboxMessage, id_)
-            message = Message(**json.loads(self._cipher.open(row.ciphertext, id_)))
+            kind, message = row.kind, Message(**json.loads(self._cipher.open(row.ciphertext, id_)))
             session.rollback()
         try:
             self._messenger.send(message)
         except NotSent as problem:
-            logger.warning("Message %s (%s) was not sent: %s", id_, row.kind, problem)
+            logger.warning("Message %s (%s) was not sent: %s", id_, kind, problem)
             self._postpone(id_)
             return 0
         with self._work.begin() as session:

@@ -78,6 +78,18 @@ class PasswordUnlock:
             session.commit()
             return receipt
 
+    def refuse_second(self, conversation: str, institution: str) -> None:
+        """Raise the refusal if this conversation has unlocked today: it need not be verified again to hear that."""
+        zone = self._zones[institution]
+        with self._work.begin() as session:
+            now = self._clock.now()
+            used = session.scalar(
+                select(Unlock).where(Unlock.conversation == conversation, Unlock.day == unlock_day(now, zone))
+            )
+            if used:
+                locked = self._core.password(session, used.account_id).locked_at is not None
+                raise used_today(used.at, now, zone, still_locked=locked)
+
     def _authority(self, session: Session, conversation: str) -> ChallengeRecord:
         """The newest code of this conversation and purpose, if it was verified and is still good for it."""
         challenge = session.scalar(

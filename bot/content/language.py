@@ -81,7 +81,7 @@ def _to_simplified(character: str) -> str:
 @lru_cache(maxsize=8192)
 def _to_traditional(character: str) -> str:
     # Characters that are common in Traditional text too (台 只 后 里 干 …) do not speak for Simplified.
-    if character in "台只后里干面松云了几系于出准制表谷斗郁借占核征吁向群床栗线踊才扎采卷卜奸游占布厘注并冲吊周":
+    if character in "台后里干云几于准斗郁占征吁群床游厘并冲采吃晒秘伙佣划咨唇夸岳峰雇霉丑丰仆凶岩朴杰杠灶痴皂涌筑粽":
         return character
     return str(_converter("s2t").convert(character))
 

@@ -77,7 +77,7 @@ def _topic(file: Path, data: dict[str, Any]) -> Topic:
         return Topic(
             id=data["topic"],
             file=file,
-            title=data["title"],
+            title={**data["title"]},
             source={key: tuple(facts) for key, facts in data["source"].items()},
             reviewed=_date(file, data, "reviewed"),
             expires=_date(file, data, "expires"),

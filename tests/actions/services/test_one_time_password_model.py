@@ -1,0 +1,156 @@
+"""Codes sent, entered and aged in any order do what a model of a few lines does (G3, G4, G6, G8, G9)."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from actions.bootstrap import build
+from actions.security.errors import OtpRefusal
+from bot.settings import read_settings
+from tests.actions.world import (
+    NORMAL,
+    UNLOCK,
+    VERIFY,
+    RecordingMessenger,
+    SettableClock,
+    World,
+    deterministic,
+    refusal_of,
+)
+
+LIFE, WAIT, TRIES = timedelta(seconds=300), timedelta(seconds=60), 3
+conversations, purposes = st.sampled_from(["c1", "c2"]), st.sampled_from([VERIFY, UNLOCK])
+
+
+@dataclass
+class Sent:
+    conversation: str
+    purpose: str
+    code: str
+    at: datetime
+    wrong: int = 0
+    used: bool = False
+    void: bool = False
+
+
+@dataclass
+class Model:
+    """What codes of one customer should do, in two conversations and for two purposes."""
+
+    sent: list[Sent] = field(default_factory=list)
+
+    def may_send(self, purpose: str, now: datetime) -> bool:
+        return all(now >= s.at + WAIT for s in self.sent if s.purpose == purpose)
+
+    def send(self, conversation: str, purpose: str, code: str, now: datetime) -> None:
+        for s in self.sent:
+            s.void |= s.purpose == purpose and not s.used
+        self.sent.append(Sent(conversation, purpose, code, now))
+
+    def enter(self, conversation: str, purpose: str, code: str, now: datetime) -> str | None:
+        here = [s for s in self.sent if s.conversation == conversation]
+        newest = next((s for s in reversed(here) if s.purpose == purpose), None)
+        if newest is None:
+            return "OtpNotSent"
+        if newest.used or newest.void:
+            return "OtpUsed" if newest.used else "OtpSuperseded"
+        if newest.wrong == TRIES or now >= newest.at + LIFE:
+            return "OtpExhausted" if newest.wrong == TRIES else "OtpExpired"
+        if code == newest.code:
+            newest.used = True
+            return None
+        newest.wrong += 1
+        known = next((s for s in here if s.code == code), None)
+        if known is None:
+            return "OtpWrong"
+        if known.purpose != purpose:
+            known.void |= not known.used  # it was shown in the wrong place
+            return "OtpOtherPurpose"
+        return "OtpUsed" if known.used else "OtpSuperseded"
+
+
+class Codes(RuleBasedStateMachine):
+    """Every step is done by the services and by the model, and their answers are compared."""
+
+    answers: ClassVar[set[str | None]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="anxin-model-"))
+        self.clock, messenger, self.model = SettableClock(), RecordingMessenger(), Model()
+        services = build(read_settings({"ANXIN_VAR": str(self.folder)}), self.clock, messenger)
+        self.world = World(services, self.clock, messenger)
+
+    def teardown(self) -> None:
+        self.world.services.work.dispose()
+        shutil.rmtree(self.folder)
+
+    def identified(self, conversation: str) -> None:
+        if not self.world.services.identification.is_known(conversation):
+            self.world.identify(conversation, NORMAL)
+
+    @rule(conversation=conversations, purpose=purposes)
+    def send(self, conversation: str, purpose: str) -> None:
+        self.identified(conversation)
+        if not self.model.may_send(purpose, self.clock.now()):
+            assert refusal_of(lambda: self.world.send(conversation, purpose)) == "ResendTooSoon"
+            return
+        code = self.world.send_code(conversation, purpose)
+        self.model.send(conversation, purpose, code, self.clock.now())
+
+    @rule(conversation=conversations, purpose=purposes, which=st.integers(-6, 0))
+    def enter_a_code_that_was_sent(self, conversation: str, purpose: str, which: int) -> None:
+        sent = self.model.sent
+        self.enter(conversation, purpose, sent[max(which - 1, -len(sent))].code if sent else "999999")
+
+    @rule(conversation=conversations, purpose=purposes)
+    def enter_the_right_code(self, conversation: str, purpose: str) -> None:
+        here = [s.code for s in self.model.sent if (s.conversation, s.purpose) == (conversation, purpose)]
+        self.enter(conversation, purpose, here[-1] if here else "999999")
+
+    @rule(conversation=conversations, purpose=purposes)
+    def enter_the_code_of_the_other_purpose(self, conversation: str, purpose: str) -> None:
+        here = [s.code for s in self.model.sent if s.conversation == conversation and s.purpose != purpose]
+        self.enter(conversation, purpose, here[-1] if here else "999999")
+
+    @rule(conversation=conversations, purpose=purposes)
+    def enter_a_wrong_code(self, conversation: str, purpose: str) -> None:
+        self.enter(conversation, purpose, "999999")
+
+    @rule(milliseconds=st.sampled_from([1, 1_000, 59_999, 60_000, 60_000, 239_999, 299_999, 300_000]))
+    def wait(self, milliseconds: int) -> None:
+        self.clock.pass_(milliseconds=milliseconds)
+
+    def enter(self, conversation: str, purpose: str, code: str) -> None:
+        self.identified(conversation)
+        expected = self.model.enter(conversation, purpose, code, self.clock.now())
+        assert refusal_of(lambda: self.world.enter(conversation, code, purpose)) == expected
+        self.answers.add(expected)
+
+    @invariant()
+    def every_row_is_as_in_the_model(self) -> None:
+        rows = sorted(self.world.rows()["challenge"].values(), key=lambda row: (row["sent_at"], row["purpose"]))
+        model = sorted(self.model.sent, key=lambda sent: (sent.at, sent.purpose))
+        kept = [(row["wrong"], row["used_at"] is not None, row["superseded_at"] is not None) for row in rows]
+        assert kept == [(sent.wrong, sent.used, sent.void) for sent in model]
+
+
+def test_codes_do_what_the_model_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = count(100_001)  # chance would now and then draw one code twice
+    monkeypatch.setattr(secrets, "randbelow", lambda most: next(numbers))
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Codes, settings=settings(deterministic, max_examples=12, stateful_step_count=40)
+    )
+    assert Codes.answers == {None, *(refusal.__name__ for refusal in OtpRefusal.__subclasses__())} - {"OtpMalformed"}
