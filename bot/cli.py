@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="also when nothing has changed"
     )
     check = verb("check", "say what is wrong with the content, one sentence a line", _check)
-    check.add_argument("--facts", default="../shared/facts", help="folder of the facts the content rests on")
+    check.add_argument("--facts", help="folder of the facts the content rests on (default: ../shared/facts, if there)")
     talk = verb("talk", "chat in the terminal with the running assistant", _talk)
     talk.add_argument("--institution", default="hnyc")
     talk.add_argument("--language", default="zh-Hant")
@@ -97,7 +97,12 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
 
     from bot.content.checks import check_content
 
-    found = check_content(Path(options.facts))
+    facts = Path(options.facts or ROOT.parent / "shared" / "facts")
+    if not options.facts and not facts.is_dir():
+        print(f"Note: there is no {facts}, so nothing is compared with the shared facts.")
+        found = check_content(None)
+    else:
+        found = check_content(facts)
     for problem in found:
         print(problem)
     print(f"{len(found)} problems." if found else "The content is in order.")

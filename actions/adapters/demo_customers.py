@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from actions.security.password_unlock import unlock_day
@@ -112,5 +112,5 @@ def _add_token(session: Session, id_: str, demo: Demo, now: datetime) -> None:
 def _unlocked_today(session: Session, id_: str, now: datetime, zone: ZoneInfo) -> None:
     day = unlock_day(now, zone)
     receipt = f"UL-{day:%Y%m%d}-DEMO"
-    if session.get(Unlock, receipt) is None:
+    if session.scalar(select(Unlock.receipt).where(Unlock.account_id == id_, Unlock.day == day)) is None:
         session.add(Unlock(receipt=receipt, account_id=id_, day=day, challenge_id=receipt, conversation="demo", at=now))

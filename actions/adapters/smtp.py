@@ -28,7 +28,7 @@ class SmtpMessenger:
                 if self._user:
                     server.login(self._user, self._password)
                 server.send_message(self._email(message))
-        except (smtplib.SMTPException, OSError) as problem:
+        except (smtplib.SMTPException, OSError, ValueError) as problem:  # ValueError: a header that is none
             code = getattr(problem, "smtp_code", "")
             raise NotSent(f"{type(problem).__name__} {code} at {self._host}:{self._port}".strip()) from None
 

@@ -73,6 +73,8 @@ class Identification:
                 raise NotIdentified
             if row.birth_date_reference == reference:
                 return
+            if row.completed_at:  # another date for the same account: both are asked again
+                raise NotIdentified
             entered = self._vault.take(session, conversation, "birth_date", reference)
             session.commit()
             now = self._clock.now()

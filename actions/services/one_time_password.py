@@ -182,7 +182,8 @@ class OneTimePassword:
         )
         for other in others:
             if Secret(digest(self._pepper, other.id, code)) == Secret(other.code_digest):
-                if other.purpose != record.purpose:
+                if other.purpose != record.purpose:  # void from now on, or each guess would count against two codes
+                    other.superseded_at = other.superseded_at or self._clock.now()
                     return OtpOtherPurpose()
                 return OtpUsed() if other.used_at else OtpSuperseded()
         return None

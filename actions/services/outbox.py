@@ -105,8 +105,9 @@ class Outbox:
             session.rollback()
         try:
             self._messenger.send(message)
-        except NotSent as problem:
-            logger.warning("Message %s (%s) was not sent: %s", id_, kind, problem)
+        except Exception as problem:  # whatever happened, the attempt counts; only NotSent has words fit for a log
+            reason = problem if isinstance(problem, NotSent) else type(problem).__name__
+            logger.warning("Message %s (%s) was not sent: %s", id_, kind, reason)
             self._postpone(id_)
             return 0
         with self._work.begin() as session:

@@ -35,6 +35,8 @@ FILLED_IN: Mapping[str, Collection[str]] = {
     "utter_report_closed": ["report", "filed_at"],
     "utter_report_unknown": ["report"],
 }
+VARIATION_FIELDS = frozenset({"text", "buttons", "metadata"})
+BUTTON_FIELDS = frozenset({"title", "payload"})
 ATTEMPTS = ("first", "last")
 
 _PAYLOAD = re.compile(r"/(\w+)(\{.*\})?")
@@ -68,12 +70,20 @@ def problems(content: Content) -> Iterator[Problem]:
             if not response.readers[index]:
                 says = f"this variation of {name} is never said: one before it fits wherever it does; remove it."
                 yield source.problem(says, "responses", name, index)
+            yield from _unread(source, variation, VARIATION_FIELDS, "responses", name, index)
             yield from _buttons(response, index, variation, content)
+
+
+def _unread(source: Source, fields: Mapping[str, Any], known: Collection[str], *keys: str | int) -> Iterator[Problem]:
+    for field in fields.keys() - known:
+        says = f"the field {field!r} is not read; if it is part of a text with a comma, put the text in quotes."
+        yield source.problem(says, *keys, field)
 
 
 def _buttons(response: Response, index: int, variation: dict[str, Any], content: Content) -> Iterator[Problem]:
     for number, button in enumerate(variation.get("buttons") or ()):
         where = ("responses", response.name, index, "buttons", number)
+        yield from _unread(response.source, button, BUTTON_FIELDS, *where)
         match = _PAYLOAD.fullmatch(str(button.get("payload")))
         if not match or match.group(1) not in content.intents:
             yield response.source.problem(
@@ -100,7 +110,7 @@ def texts(content: Content) -> Iterator[Text]:
             keys = ("responses", response.name, index)
             written: dict[Keys, str] = {(*keys, "text"): variation.get("text", "")}
             for number, button in enumerate(variation.get("buttons") or ()):
-                written[(*keys, "buttons", number, "title")] = button["title"]
+                written[(*keys, "buttons", number, "title")] = button.get("title", "")
             for id_, language in response.readers[index]:
                 for place, text in written.items():
                     yield Text(response.source, place, text, language, content.institutions[id_], filled)

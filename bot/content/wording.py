@@ -47,7 +47,9 @@ WORDS_OF_ELSEWHERE: Mapping[str, Mapping[str, str]] = {
 _OTHER_WORDS = ("官網上", "無線上網")  # have a wrong word in them and are not meant
 
 # Simplified in form, and ordinary in Traditional text as well: 台北, 皇后, 公里, 干擾, 人云亦云, 茶几, 于右任 …
-_IN_BOTH_SCRIPTS = frozenset("台后里干云几于准斗占征群床游采冲郁吁厘咸丑仆朴杰丰凶岩灶熏痴皂涌淀范粽吃晒秘伙佣划咨唇夸岳峰雇霉")
+_IN_BOTH_SCRIPTS = frozenset(
+    "台后里干云几于准斗占征群床游采冲郁吁厘咸丑仆朴杰丰凶岩灶熏痴皂涌淀范粽吃晒秘伙佣划咨唇夸岳峰雇霉"
+)
 
 _STEP = re.compile(r"^\s*\d+[.．、]")
 _QUOTED = re.compile(r"[「『“《]([^」』”》]+)[」』”》]")

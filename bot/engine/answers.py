@@ -158,7 +158,8 @@ def caller_of(tracker: DialogueStateTracker) -> dict[str, Any]:
         if isinstance(event, UserUttered):
             if "institution" in (event.metadata or {}):
                 return dict(_latest_caller(tracker))
-            language = detect_language(event.text or "", language)
+            if not (event.text or "").startswith("/"):  # a button's payload is in no language
+                language = detect_language(event.text or "", language)
     return {"institution": DEFAULT_INSTITUTION, "language": language, "reference": "", "link": False}
 
 

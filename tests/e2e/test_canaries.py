@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from tests.e2e.conftest import Anxin, Customer
@@ -72,7 +73,11 @@ def said(anxin: Anxin) -> list[str]:
     """Send every canary through every entry, and return all that was answered."""
     bodies: list[str] = []
     customer = anxin.customer()
-    customer.http.event_hooks["response"] = [lambda reply: (reply.read(), bodies.append(reply.text))[0]]
+
+    def keep(reply: httpx.Response) -> None:
+        bodies.append(reply.read().decode())
+
+    customer.http.event_hooks["response"] = [keep]
     try_wrong_shapes(customer)
     verify_with_canaries(customer)
     report_with_canaries(customer)

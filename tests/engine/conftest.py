@@ -44,8 +44,7 @@ def _quiet_rasa() -> None:
 @pytest.fixture(scope="session")
 def model() -> Path:
     """The model as `anxin train` makes it; trained here if it is missing or stale, so that nothing old is tested."""
-    if training.is_stale():
-        training.train()
+    training.train_if_stale()
     return training.MODEL
 
 

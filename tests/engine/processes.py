@@ -19,7 +19,7 @@ from typing import Any
 from bot import supervisor
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.signing import sign
-from bot.contracts.turn import SIGN_TURNS, TURN_PATH
+from bot.contracts.turn import SIGN_TURNS, TURN_PATH, TurnRequest
 from bot.settings import ROOT, read_settings
 
 READY_SECONDS = 90
@@ -41,6 +41,23 @@ def caller(institution: str = "hnyc", language: str = "zh-Hant") -> dict[str, An
         "message": str(uuid.uuid4()),
         "link": False,
     }
+
+
+def turn_request(
+    conversation: str,
+    text: str | None = None,
+    payload: str | None = None,
+    who: dict[str, Any] | None = None,
+    again: bool = False,
+) -> bytes:
+    turn = TurnRequest(
+        conversation=conversation,
+        caller=who or caller(),  # type: ignore[typeddict-item]  # a test may also send what is no caller
+        text=text,
+        payload=payload,
+        again=again,
+    )
+    return json.dumps(turn).encode()
 
 
 class Processes:
@@ -90,9 +107,16 @@ class Processes:
             process.kill()
             process.wait()
 
-    def turn(self, conversation: str, text: str | None = None, payload: str | None = None) -> tuple[int, Any]:
+    def turn(
+        self,
+        conversation: str,
+        text: str | None = None,
+        payload: str | None = None,
+        who: dict[str, Any] | None = None,
+        again: bool = False,
+    ) -> tuple[int, Any]:
         """Send one turn, signed; return status and JSON."""
-        body = json.dumps({"conversation": conversation, "caller": caller(), "text": text, "payload": payload}).encode()
+        body = turn_request(conversation, text, payload, who, again)
         status, content = self.request("POST", TURN_PATH, body, self.signed(body))
         return status, json.loads(content)
 

@@ -12,7 +12,7 @@ from rasa.engine.storage.resource import Resource
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.generator import TrainingDataGenerator
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
-from rasa.shared.core.training_data.structures import StoryGraph
+from rasa.shared.core.training_data.structures import RuleStep, StoryGraph
 from rasa.shared.importers.importer import TrainingDataImporter
 
 
@@ -69,7 +69,7 @@ def test_the_check_would_notice_a_form_that_is_not_resumed(domain: Domain, tmp_p
 def test_everything_is_decided_by_rules(importer: TrainingDataImporter) -> None:
     # RulePolicy is the only policy: a story that is not a rule would train nothing.
     steps = importer.get_stories().story_steps
-    assert [step.block_name for step in steps if not hasattr(step, "add_event_as_condition")] == []
+    assert [step.block_name for step in steps if not isinstance(step, RuleStep)] == []
 
 
 def test_rule_policy_is_the_only_policy_and_guesses_nothing(importer: TrainingDataImporter) -> None:

@@ -236,9 +236,7 @@ def test_the_same_reference_is_not_right_in_another_conversation(world: World, c
 
 def test_the_same_reference_of_a_wrong_code_is_refused_again(world: World, code: str) -> None:
     reference = world.put("c1", "code", wrong_for(code))
-    refusals = [
-        refusal_of(lambda: world.services.one_time_password.verify("c1", VERIFY, reference)) for _ in range(2)
-    ]
+    refusals = [refusal_of(lambda: world.services.one_time_password.verify("c1", VERIFY, reference)) for _ in range(2)]
     assert refusals == ["OtpWrong", "SecretGone"]
 
 
@@ -456,9 +454,7 @@ def test_a_stranger_is_told_the_same_as_a_customer(world: World, person: Person)
 
 
 @pytest.mark.parametrize("person", STRANGERS)
-def test_a_strangers_code_is_never_right_even_when_guessed(
-    world: World, person: Person, settings: Settings
-) -> None:
+def test_a_strangers_code_is_never_right_even_when_guessed(world: World, person: Person, settings: Settings) -> None:
     world.identify("c1", person)
     world.send("c1")
     challenge = next(iter(world.rows()["challenge"]))

@@ -1,0 +1,79 @@
+"""The embedded core system starts with its demo customers, on every day and after whatever they did."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import update
+
+from actions.adapters.demo_customers import DEMO_CUSTOMERS, seed
+from actions.bootstrap import build
+from actions.security.errors import UnlockUsedToday
+from actions.storage.models import Account
+from bot.settings import Settings
+from tests.actions.world import LOCKED, NORMAL, TAIPEI, UNLOCKED_TODAY, World
+
+
+def start_again(world: World, settings: Settings) -> None:
+    build(settings, world.clock, world.messenger).work.dispose()
+
+
+def test_there_is_a_demo_customer_in_each_state(world: World) -> None:
+    assert len(world.rows()["core_account"]) == len(DEMO_CUSTOMERS) == 7
+
+
+@pytest.mark.parametrize("demo", DEMO_CUSTOMERS, ids=lambda demo: str(demo.number))
+def test_a_demo_customer_is_plainly_invented(world: World, demo: object) -> None:
+    row = world.rows()["core_account"][f"demo-{getattr(demo, 'institution', '')}-{getattr(demo, 'number', '')}"]
+    assert row["name"] == "測試客戶"
+    assert re.fullmatch(r".demo@example\.com", row["email"])
+
+
+def test_a_second_start_changes_nothing(world: World, settings: Settings) -> None:
+    world.identify("c1", NORMAL)
+    before = world.rows()
+    start_again(world, settings)
+    assert world.rows() == before
+
+
+def test_a_start_leaves_what_customers_did(world: World, settings: Settings) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    before = world.rows()
+    start_again(world, settings)
+    assert world.rows() == before
+
+
+def test_on_another_day_the_demo_customer_was_unlocked_on_that_day(world: World, settings: Settings) -> None:
+    world.clock.pass_(days=1)
+    start_again(world, settings)
+    world.verify("c1", UNLOCKED_TODAY)
+    with pytest.raises(UnlockUsedToday):
+        world.unlock("c1")
+
+
+def test_a_start_after_that_customer_unlocked_on_a_later_day_succeeds(world: World, settings: Settings) -> None:
+    world.clock.pass_(days=1)
+    world.verify("c1", UNLOCKED_TODAY)
+    world.unlock("c1")
+    start_again(world, settings)
+
+
+def test_a_reset_puts_customers_back_into_their_state(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    world.execute(update(Account).where(Account.id == NORMAL.account).values(suspended_at=world.clock.now()))
+    seed(world.services.work, world.clock.now(), TAIPEI, reset=True)
+    accounts = world.rows()["core_account"]
+    assert accounts[LOCKED.account]["locked_at"] is not None
+    assert accounts[NORMAL.account]["suspended_at"] is None
+
+
+def test_after_a_reset_the_locked_customer_can_be_unlocked_again(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    seed(world.services.work, world.clock.now(), TAIPEI, reset=True)
+    world.clock.pass_(minutes=2)
+    world.verify("c2", LOCKED)
+    assert world.unlock("c2")
