@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 from sanic import Blueprint, HTTPResponse, Request, empty
@@ -16,6 +17,7 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 
 MAX_SECRET_LENGTH = 500
 MAX_TEXT_LENGTH = 2000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can say them, databases cannot keep them
 
 
 def internal_api(signature: SignatureCheck) -> Blueprint:
@@ -25,7 +27,9 @@ def internal_api(signature: SignatureCheck) -> Blueprint:
     @api.on_request
     async def signed(request: Request) -> HTTPResponse | None:
         try:
-            signature.check(request.method, request.path, request.headers, request.body, time.time())
+            signature.check(
+                request.method, request.raw_url.decode("latin-1"), request.headers, request.body, time.time()
+            )
         except Unsigned:
             return empty(401)
         return None
@@ -74,4 +78,4 @@ def _strings(request: Request, *names: str) -> dict[str, str] | None:
         return None
     if not all(isinstance(v, str) and 0 < len(v) <= MAX_TEXT_LENGTH for v in body.values()):
         return None
-    return body
+    return None if any(_UNSTORABLE.search(v) for v in body.values()) else body

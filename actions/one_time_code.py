@@ -131,7 +131,7 @@ class ValidateVerifiedForm(FormValidationAction):
         except Refusal as refusal:
             say(dispatcher, refusal)
             return {"otp_channel": None}
-        await call(self._services.outbox.relay)
+        self._services.relay_soon()
         return {"otp_channel": channel, "otp_code": None}
 
     async def _back_to_pending(self, conversation: str, purpose: str) -> Slots:

@@ -18,6 +18,7 @@ from sanic.exceptions import SanicException
 from actions import error_report, one_time_code, password_unlock
 from actions.api import internal_api
 from actions.bootstrap import Services
+from bot.contracts.failures import described
 from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
 
@@ -57,7 +58,7 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
         if isinstance(problem, SanicException) and problem.status_code < 500:
             return empty(problem.status_code)
         # Type and place only: an exception may quote what the customer entered.
-        logger.error("%s %s failed with %s at %s", request.method, request.path, type(problem).__name__, _at(problem))
+        logger.error("%s %s failed with %s", request.method, request.path, described(problem))
         return empty(500)
 
     return app
@@ -92,7 +93,7 @@ def _serve_actions(app: Sanic, signature: SignatureCheck) -> None:
     @app.post("/webhook")
     async def webhook(request: Request) -> HTTPResponse:
         try:
-            signature.check("POST", "/webhook", request.headers, request.body, time.time())
+            signature.check("POST", request.raw_url.decode("latin-1"), request.headers, request.body, time.time())
         except Unsigned:
             return empty(401)
         if "content-encoding" in request.headers or not isinstance(request.json, dict):
@@ -137,7 +138,7 @@ def _run_relay(app: Sanic) -> None:
                 sent = await asyncio.to_thread(app.ctx.services.outbox.relay)
                 app.ctx.counters.add("anxin_messages_sent_total", sent)
             except Exception as problem:
-                logger.warning("The outbox could not be read: %s at %s", type(problem).__name__, _at(problem))
+                logger.warning("The outbox could not be read: %s", described(problem))
             await asyncio.sleep(RELAY_EVERY_SECONDS)
 
     @app.after_server_start
@@ -147,10 +148,3 @@ def _run_relay(app: Sanic) -> None:
     @app.before_server_stop
     async def stop(app: Sanic) -> None:
         await app.cancel_task("relay", raise_exception=False)
-
-
-def _at(problem: BaseException) -> str:
-    trace = problem.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

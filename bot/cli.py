@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from bot.settings import ROOT, SettingProblem, Settings, read_settings
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # databases and logs of every process below: nobody else on this machine reads them
     try:
         return int(options.run(options, read_settings()) or 0)
     except (SettingProblem, KeyProblem) as problem:

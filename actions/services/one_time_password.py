@@ -87,8 +87,7 @@ class OneTimePassword:
             code = new_code(rules.digits)
             record.code_digest = digest(self._pepper, record.id, code)
             session.add(record)
-            if who.account_id:
-                self._queue(session, who.account_id, record, rules, code, language)
+            self._queue(session, record, rules, code, language)
             session.commit()
             return _sent(record, rules)
 
@@ -249,16 +248,13 @@ class OneTimePassword:
             wrong=0,
         )
 
-    def _queue(
-        self, session: Session, account: str, record: ChallengeRecord, rules: OtpRules, code: Secret, language: str
-    ) -> None:
-        customer = self._core.customer(session, account)
-        address = customer.phone if record.channel == "sms" else customer.email
-        assert address, "a masked destination was shown for it"
-        minutes = str(rules.ttl_seconds[record.channel] // 60)
-        self._outbox.add(
-            session, "one_time_code", record.channel, address, language, {"code": code.reveal(), "minutes": minutes}
-        )
+    def _queue(self, session: Session, record: ChallengeRecord, rules: OtpRules, code: Secret, language: str) -> None:
+        customer = self._core.customer(session, record.account_id) if record.account_id else None
+        address = None
+        if customer:
+            address = customer.phone if record.channel == "sms" else customer.email
+        values = {"code": code.reveal(), "minutes": str(rules.ttl_seconds[record.channel] // 60)}
+        self._outbox.add(session, "one_time_code", record.channel, address, language, values)
 
 
 def _challenge(record: ChallengeRecord) -> Challenge:

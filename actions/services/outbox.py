@@ -39,19 +39,26 @@ class Outbox:
         self._templates = templates
         self._messenger = messenger
 
-    def add(self, session: Session, kind: str, channel: str, to: str, language: str, values: Mapping[str, str]) -> None:
-        """Queue a message; it exists if and only if the caller commits."""
+    def add(
+        self, session: Session, kind: str, channel: str, to: str | None, language: str, values: Mapping[str, str]
+    ) -> None:
+        """Queue a message; it exists if and only if the caller commits.
+
+        `to` None: a message to nobody. It costs the same writes and never leaves, so that a stranger's
+        details cannot be told from a customer's by what is done for them (G12).
+        """
         subject, text, html = self._templates.render(kind, channel, language, values)
         id_, now = secrets.token_hex(16), self._clock.now()
-        message = Message(id_, channel, to, subject, text, html, code=values.get("code"))
+        message = Message(id_, channel, to or "", subject, text, html, code=values.get("code"))
+        sealed = self._cipher.seal(json.dumps(asdict(message)).encode(), id_)
         session.add(
             OutboxMessage(
                 id=id_,
                 kind=kind,
                 channel=channel,
                 at_most_once=kind in AT_MOST_ONCE,
-                ciphertext=self._cipher.seal(json.dumps(asdict(message)).encode(), id_),
-                state="queued",
+                ciphertext=sealed if to else b"",
+                state="queued" if to else "void",
                 attempts=0,
                 queued_at=now,
                 due_at=now,
@@ -68,7 +75,9 @@ class Outbox:
     def waiting(self) -> int:
         """Return how many messages have not left yet."""
         with self._work.begin() as session:
-            return len(session.scalars(select(OutboxMessage.id).where(OutboxMessage.state != "sent")).all())
+            return len(
+                session.scalars(select(OutboxMessage.id).where(OutboxMessage.state.in_(("queued", "sending")))).all()
+            )
 
     def _claim(self) -> str | None:
         """Mark one due message as being sent, and commit that before it is; another relay passes it over."""

@@ -177,7 +177,7 @@ class OutboxMessage(Base):
     channel: Mapped[str] = mapped_column(String(8))
     at_most_once: Mapped[bool]
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[str] = mapped_column(String(8), default="queued")  # queued | sending | sent | dead
+    state: Mapped[str] = mapped_column(String(8), default="queued")  # queued | sending | sent | dead | void
     attempts: Mapped[int] = mapped_column(default=0)
     queued_at: Mapped[datetime]
     due_at: Mapped[datetime]

@@ -22,6 +22,7 @@ from sanic.response import HTTPResponse, empty
 from sanic.response import json as json_response
 from sanic.response import text as text_response
 
+from bot.contracts.failures import described
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
@@ -96,7 +97,7 @@ async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -
         return json_response(refused, status=503)
     except Exception as problem:
         # The type and the place only: the text of an exception may quote the customer.
-        logger.error("A turn failed with %s at %s.", type(problem).__name__, _place(problem))
+        logger.error("A turn failed with %s.", described(problem))
         return json_response(TurnRefused(error="turn_failed", done="unknown"), status=503)
     return json_response(_answer(output.messages, None if call.get("payload") else parse))
 
@@ -139,13 +140,6 @@ def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAns
         return TurnAnswer(messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"])
     decision = "clarify" if any(message.get("buttons") for message in messages) else "handover"
     return TurnAnswer(messages=messages, topic=None, decision=decision, confidence=None)
-
-
-def _place(problem: BaseException) -> str:
-    trace = problem.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
 
 
 def as_text(text: str) -> str:

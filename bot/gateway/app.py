@@ -22,6 +22,7 @@ from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
 from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_institutions
 from bot.content.language import LANGUAGES, detect_language
+from bot.contracts.failures import described
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.metrics import Counters
 from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
@@ -324,12 +325,5 @@ def _as_problem(problem: Exception) -> Problem:
     if isinstance(problem, SanicException) and problem.status_code < 500:
         code = {404: "not_found", 405: "not_found", 413: "too_long"}.get(problem.status_code, "bad_request")
         return Problem(code)
-    logger.error("failed with %s at %s", type(problem).__name__, _at(problem))
+    logger.error("failed with %s", described(problem))
     return Problem("internal")
-
-
-def _at(problem: BaseException) -> str:
-    trace = problem.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.policy import default
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -63,7 +63,7 @@ class Mailbox:
 
     def message(self) -> EmailMessage:
         (envelope,) = self.envelopes
-        return cast(EmailMessage, email.message_from_bytes(envelope.content, policy=default))
+        return email.message_from_bytes(envelope.content, policy=default)
 
 
 @contextmanager
@@ -190,9 +190,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     file, key_file = folder / "server.pem", folder / "server.key"
     file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file, key_file)

@@ -128,7 +128,9 @@ def test_a_western_birth_date_is_hidden(text: str) -> None:
     assert len(ascii_digits(hide_digits(f"生日{text}，謝謝"))) < 5
 
 
-@pytest.mark.parametrize("text", ["0912345678", "0912-345-678", "+886 912 345 678", "(02) 2345-6789", "９１２３４５６７８"])
+@pytest.mark.parametrize(
+    "text", ["0912345678", "0912-345-678", "+886 912 345 678", "(02) 2345-6789", "９１２３４５６７８"]
+)
 def test_a_customers_phone_number_is_hidden(text: str) -> None:
     assert len(ascii_digits(hide_digits(text, PUBLISHED))) < 5
 
@@ -171,7 +173,8 @@ def test_a_reference_of_ours_stays(reference: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["er-20261120-7k3m", "ER20261120-7K3M", "ER202611207K3M", "ER 20261120 7K3M", "ＥＲ－２０２６１１２０－７Ｋ３Ｍ"]
+    "written",
+    ["er-20261120-7k3m", "ER20261120-7K3M", "ER202611207K3M", "ER 20261120 7K3M", "ＥＲ－２０２６１１２０－７Ｋ３Ｍ"],
 )
 def test_a_reference_stays_as_customers_write_it(written: str) -> None:
     # actions.security.error_report.read_reference takes each of these.

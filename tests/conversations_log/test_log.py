@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -214,7 +214,7 @@ def test_what_is_logged_outlives_the_process(url: str, log: ConversationLog, con
 
 
 @pytest.fixture
-def talk(log: ConversationLog, conversation: Conversation) -> Iterator[str]:
+def talk(log: ConversationLog, conversation: Conversation) -> str:
     """A greeting, an answered, a failed and a waiting message."""
     log.say(conversation.id, [bot("您好")])
     for id_ in ("answered", "failed", "waiting"):
@@ -223,7 +223,7 @@ def talk(log: ConversationLog, conversation: Conversation) -> Iterator[str]:
             log.answer(conversation.id, id_, [bot("好"), bot("還有嗎")])
         if id_ == "failed":
             log.fail(conversation.id, id_)
-    yield conversation.id
+    return conversation.id
 
 
 def test_messages_come_in_order(log: ConversationLog, talk: str) -> None:

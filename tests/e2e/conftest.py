@@ -41,6 +41,8 @@ class Anxin:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def newest_code(self) -> str:
+        """Return the code that was sent last; it leaves a moment after the answer."""
+        time.sleep(0.3)
         return str([message for message in self.outbox() if "code" in message][-1]["code"])
 
     def anxin(self, *arguments: str) -> subprocess.CompletedProcess[str]:

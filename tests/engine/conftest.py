@@ -79,7 +79,7 @@ def agent(model: Path, var: Path) -> Agent:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def actions(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInActions]:
     """Something that listens where the actions process would, and answers as the test says."""
     with StandInActions() as stand_in:

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import BotUttered, Event, UserUttered
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from bot.content.flows import load_flows
 from bot.content.institutions import HotlineHours, Institution, load_institutions
 from bot.content.language import LANGUAGES
-from bot.content.topics import Topic, load_topics
+from bot.content.topics import load_topics
 from bot.contracts.turn import parse_payload
 from bot.engine.answers import OFFER_A_PERSON_AFTER, SUGGESTIONS, AnswerGenerator
 from bot.engine.importer import FALLBACK_INTENT
@@ -41,7 +41,7 @@ def generator(domain: Domain) -> AnswerGenerator:
     return AnswerGenerator(EndpointConfig(type="bot.engine.answers.AnswerGenerator"), domain)
 
 
-@pytest.fixture()
+@pytest.fixture
 def own(domain: Domain) -> AnswerGenerator:
     """A generator whose responses and institutions a test may change."""
     made = AnswerGenerator(EndpointConfig(), domain)
@@ -54,6 +54,12 @@ def wrote(institution: str, language: str, intent: str = "greet", **parsed: Any)
     """Return a message as the gateway hands it on."""
     intent_ = {"name": intent, "confidence": 0.9}
     return UserUttered("words", intent_, [], {"intent": intent_, **parsed}, metadata=caller(institution, language))
+
+
+def not_understood(institution: str, language: str, times: int = 1) -> list[Event]:
+    """Return turns in which the customer was told that they were not understood."""
+    said = [ActionExecuted("utter_nlu_fallback"), BotUttered("?"), ActionExecuted("action_listen")]
+    return [wrote(institution, language, FALLBACK_INTENT), *said] * times
 
 
 def generate(generator: AnswerGenerator, response: str, *events: Event, **values: Any) -> Message:
@@ -234,9 +240,9 @@ def test_a_person_is_told_with_the_reference_of_the_conversation(generator: Answ
 def test_the_third_misunderstanding_in_a_row_offers_a_person(
     generator: AnswerGenerator, institution: str, language: str
 ) -> None:
-    misunderstood = [wrote(institution, language, FALLBACK_INTENT) for _ in range(OFFER_A_PERSON_AFTER)]
-    before = generate(generator, "utter_nlu_fallback", *misunderstood[:-1])
-    third = generate(generator, "utter_nlu_fallback", *misunderstood)
+    newest = wrote(institution, language, FALLBACK_INTENT)
+    before = generate(generator, "utter_nlu_fallback", *not_understood(institution, language), newest)
+    third = generate(generator, "utter_nlu_fallback", *not_understood(institution, language, times=2), newest)
     assert third["text"] != before["text"]
     assert INSTITUTIONS[institution].hotline in third["text"]
     assert "/human" in [button["payload"] for button in third["buttons"]]
@@ -247,12 +253,19 @@ def test_a_person_is_offered_after_three() -> None:
 
 
 def test_a_message_that_was_understood_starts_the_count_anew(generator: AnswerGenerator) -> None:
-    def lost() -> UserUttered:
-        return wrote("hnyc", "en", FALLBACK_INTENT)
-
-    first = generate(generator, "utter_nlu_fallback", lost())
-    after = generate(generator, "utter_nlu_fallback", lost(), lost(), wrote("hnyc", "en", "thanks"), lost())
+    newest = wrote("hnyc", "en", FALLBACK_INTENT)
+    thanked = [wrote("hnyc", "en", "thanks"), ActionExecuted("utter_thanks"), ActionExecuted("action_listen")]
+    first = generate(generator, "utter_nlu_fallback", newest)
+    after = generate(generator, "utter_nlu_fallback", *not_understood("hnyc", "en", times=2), *thanked, newest)
     assert after["text"] == first["text"]
+
+
+def test_words_that_a_form_took_are_no_misunderstanding(generator: AnswerGenerator) -> None:
+    # What happened, and since when, is of no topic and need not be.
+    took = [wrote("hnyc", "en", FALLBACK_INTENT), ActionExecuted("error_report_form"), ActionExecuted("action_listen")]
+    newest = wrote("hnyc", "en", FALLBACK_INTENT)
+    first = generate(generator, "utter_nlu_fallback", newest)
+    assert generate(generator, "utter_nlu_fallback", *took, *took, newest)["text"] == first["text"]
 
 
 def test_what_was_not_understood_offers_the_likeliest_topics_first(generator: AnswerGenerator) -> None:

@@ -73,7 +73,14 @@ LOOK_ALIKES = [
     "/greet" + "x" * 5000,
 ]
 SEED = 20261120
-ALPHABET = [*"//／{}\"':@ \t\n\r\x00\x1c\u00a0\u200b\u3000\ufeff\ud800abc123", "greet", "inform", "解鎖", "驗證碼", "🙂"]
+ALPHABET = [
+    *"//／{}\"':@ \t\n\r\x00\x1c\u00a0\u200b\u3000\ufeff\ud800abc123",
+    "greet",
+    "inform",
+    "解鎖",
+    "驗證碼",
+    "🙂",
+]
 
 
 def generated(count: int) -> Iterator[str]:
@@ -153,7 +160,7 @@ def test_a_slash_at_the_beginning_stays_visible() -> None:
 # --- only signed turns ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def conversation() -> str:
     return uuid.uuid4().hex
 
@@ -294,9 +301,7 @@ def test_the_engine_listens_on_loopback_only(processes: Processes) -> None:
 
 
 @pytest.mark.parametrize("text", ["\x00", " \x00 ", "\u200b", "🙂", "?", "/", "\ud83d"])
-def test_a_message_of_nothing_is_not_answered_with_nothing(
-    processes: Processes, conversation: str, text: str
-) -> None:
+def test_a_message_of_nothing_is_not_answered_with_nothing(processes: Processes, conversation: str, text: str) -> None:
     status, answer = processes.turn(conversation, text)
     assert status == 200
     assert "".join(message["text"] for message in answer["messages"])
@@ -363,7 +368,7 @@ def test_an_earlier_turn_again_is_answered_with_its_own_answer(processes: Proces
 # --- actions that are down ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def report_being_described(processes: Processes, conversation: str) -> str:
     """A conversation in which a report is open and the description is asked; then the actions process goes."""
     processes.start("actions")

@@ -115,9 +115,7 @@ def test_every_rule_has_a_name_of_its_own(importer: TrainingDataImporter) -> Non
 @pytest.mark.parametrize("form", EVERYWHERE)
 def test_every_topic_is_answered(agent: Agent, topics: dict[str, Topic], form: str | None) -> None:
     back = [form] if form else []
-    wrong = {
-        topic: done for topic in topics if (done := actions_for(agent, topic, form)) != [f"utter_{topic}", *back]
-    }
+    wrong = {topic: done for topic in topics if (done := actions_for(agent, topic, form)) != [f"utter_{topic}", *back]}
     assert wrong == {}
 
 

@@ -59,6 +59,12 @@ def test_rasa_shell_nlu_answers_a_message(model: Path) -> None:
     command = [str(ENGINE_BIN / "rasa"), "shell", "nlu", "--model", str(model)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "RASA_TELEMETRY_ENABLED": "false"}
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, input="通知信可以關掉嗎\n/stop\n", capture_output=True, text=True, timeout=120
+        command,
+        cwd=ROOT,
+        env=environment,
+        input="通知信可以關掉嗎\n/stop\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert '"name": "notice_opt_out"' in done.stdout, failure(done)

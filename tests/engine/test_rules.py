@@ -32,9 +32,7 @@ def written(rules: str) -> StoryGraph:
     return StoryGraph(YAMLStoryReader().read_from_string(rules))
 
 
-def test_no_rule_contradicts_another_or_a_story(
-    importer: TrainingDataImporter, domain: Domain, tmp_path: Path
-) -> None:
+def test_no_rule_contradicts_another_or_a_story(importer: TrainingDataImporter, domain: Domain, tmp_path: Path) -> None:
     check(importer.get_stories(), domain, tmp_path)
 
 

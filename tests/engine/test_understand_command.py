@@ -16,7 +16,16 @@ from bot.content.topics import load_topics
 from bot.engine.importer import FALLBACK_INTENT
 from bot.settings import ROOT
 
-MESSAGES = ["通知信可以關掉嗎", "手机掉了怎么办", "how long is the code valid", "台積電現在多少錢", "嗯", "  ", "/greet", "🙂"]
+MESSAGES = [
+    "通知信可以關掉嗎",
+    "手机掉了怎么办",
+    "how long is the code valid",
+    "台積電現在多少錢",
+    "嗯",
+    "  ",
+    "/greet",
+    "🙂",
+]
 KEYS = ["text", "topic", "confidence", "decision", "alternatives"]
 
 

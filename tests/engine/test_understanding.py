@@ -290,13 +290,11 @@ def component(folder: Path, texts: Sequence[str], intents: Sequence[str]) -> tup
     context = ExecutionContext(GraphSchema({}), "test")
     config = {**TopicClassifier.get_default_config()}
     trained = TopicClassifier.create(config, storage, resource, context)
-    trained.train(TrainingData([Message.build(text, intent) for text, intent in zip(texts, intents)]))
+    trained.train(TrainingData([Message.build(text, intent) for text, intent in zip(texts, intents, strict=True)]))
     return trained, TopicClassifier.load(config, storage, resource, context)
 
 
-def test_a_loaded_component_ranks_as_the_trained_one(
-    examples: tuple[list[str], list[str]], tmp_path: Path
-) -> None:
+def test_a_loaded_component_ranks_as_the_trained_one(examples: tuple[list[str], list[str]], tmp_path: Path) -> None:
     for text in ("通知信可以關掉嗎", "驗證碼多久有效"):
         rankings = []
         for classifier in component(tmp_path, *examples):

@@ -82,7 +82,7 @@ class Browser:
         return self.http.post(f"{API}/{path}", json={"id": str(uuid.uuid4()), **body}, timeout=timeout)
 
     def say(self, text: str, id_: str | None = None) -> list[Json]:
-        reply = self.post("messages", text=text, **({"id": id_} if id_ else {}))
+        reply = self.post("messages", text=text, id=id_ or str(uuid.uuid4()))
         assert reply.status_code == 200, reply.text
         return list(reply.json()["messages"])
 
@@ -205,8 +205,9 @@ class _Calls(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         stand_in: StandIn = self.server.stand_in  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            stand_in.signature.check("POST", self.path, self.headers, body, time.time())
+            stand_in.signature.check("POST", self.path, headers, body, time.time())
         except Unsigned:
             return self._reply(401, b"")
         if self.path != stand_in.path:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.gateway.conftest import PUBLIC_ORIGIN
 from tests.gateway.errors import assert_problem
-from tests.gateway.processes import API, Browser, Gateway
+from tests.gateway.processes import API, Browser, Gateway, Json
 from tests.gateway.test_requests import exchange
 
 COOKIES = 2000
@@ -119,7 +119,7 @@ def test_nothing_is_read_without_a_cookie(stranger: Browser, path: str) -> None:
     ("path", "body"),
     [("messages", {"text": "x"}), ("messages", {"button": "1.0.a"}), ("secrets", {"kind": "code", "value": "1"})],
 )
-def test_nothing_is_sent_without_a_cookie(stranger: Browser, path: str, body: dict[str, str]) -> None:
+def test_nothing_is_sent_without_a_cookie(stranger: Browser, path: str, body: Json) -> None:
     assert_problem(stranger.post(path, **body), 401, "no_conversation")
 
 
@@ -151,7 +151,9 @@ def test_2000_wrong_cookies_open_nothing(alone: Gateway, lonely: Browser) -> Non
     assert "hello there" not in "".join(bodies)
 
 
-@pytest.mark.parametrize("raw", [b"anxin=\xff\xfe", b"anxin=\x80", b"anxin", b"=", b";;;", b"anxin=a; anxin=b", b'anxin="'])
+@pytest.mark.parametrize(
+    "raw", [b"anxin=\xff\xfe", b"anxin=\x80", b"anxin", b"=", b";;;", b"anxin=a; anxin=b", b'anxin="']
+)
 def test_a_broken_cookie_is_no_cookie(stranger: Browser, raw: bytes) -> None:
     reply = stranger.http.get(f"{API}/messages", headers=[(b"cookie", raw)])
     assert_problem(reply, 401, "no_conversation")

@@ -92,7 +92,11 @@ def test_the_cookie_has_the_name_that_is_set() -> None:
 
 
 def test_the_limits_are_those_that_are_checked() -> None:
-    bodies = {path: op["requestBody"]["content"]["application/json"]["schema"] for path, _, op in operations() if "requestBody" in op}
+    bodies = {
+        path: op["requestBody"]["content"]["application/json"]["schema"]
+        for path, _, op in operations()
+        if "requestBody" in op
+    }
     secret = bodies[f"{API}/secrets"]["properties"]
     text = bodies[f"{API}/messages"]["oneOf"][0]["properties"]["text"]
     opening = bodies[f"{API}/conversations"]["properties"]

@@ -66,7 +66,8 @@ def test_a_body_without_a_field_that_is_needed_is_refused(lonely: Browser, path:
 
 @pytest.mark.parametrize("field", ["sender", "conversation", "metadata", "institution", "payload", "__proto__", ""])
 def test_a_message_with_an_unknown_field_is_refused(lonely: Browser, field: str) -> None:
-    assert_problem(lonely.post("messages", text="x", **{field: "y"}), 400, "bad_request")
+    body = {"id": GOOD_ID, "text": "x", field: "y"}
+    assert_problem(lonely.raw("messages", json.dumps(body).encode()), 400, "bad_request")
 
 
 @pytest.mark.parametrize("field", ["id", "token", "is_staff"])
@@ -229,7 +230,15 @@ def test_half_a_character_in_the_institution_is_refused(stranger: Browser, text:
 
 @pytest.mark.parametrize(
     "text",
-    ["a\x00b", "\u202egnp.exe", "<script>alert(1)</script>", "{{7*7}}", "%s %n", "'; DROP TABLE message; --", "\x1b[2J"],
+    [
+        "a\x00b",
+        "\u202egnp.exe",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "%s %n",
+        "'; DROP TABLE message; --",
+        "\x1b[2J",
+    ],
 )
 def test_an_odd_text_is_kept_as_it_is(lonely: Browser, text: str) -> None:
     lonely.post("messages", text=text)
@@ -319,7 +328,9 @@ def test_an_odd_host_breaks_nothing(alone: Gateway, host: str) -> None:
 # --- language of an error -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("accepted", "language"), [("en-GB,en;q=0.9", "en"), ("zh-CN", "zh-Hans"), ("zh-TW", "zh-Hant")])
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("en-GB,en;q=0.9", "en"), ("zh-CN", "zh-Hans"), ("zh-TW", "zh-Hant")]
+)
 def test_a_stranger_reads_an_error_in_the_language_of_their_browser(
     alone: Gateway, accepted: str, language: str
 ) -> None:

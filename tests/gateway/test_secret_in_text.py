@@ -14,7 +14,18 @@ def found(kind: str | None, text: str) -> tuple[str, str] | None:
 
 
 @pytest.mark.parametrize(
-    "text", ["483920", "４８３９２０", "4 8 3 9 2 0", "483-920", "我的驗證碼是 483920", "it is 483920", "48392", "4839", "٤٨٣٩٢٠"]
+    "text",
+    [
+        "483920",
+        "４８３９２０",
+        "4 8 3 9 2 0",
+        "483-920",
+        "我的驗證碼是 483920",
+        "it is 483920",
+        "48392",
+        "4839",
+        "٤٨٣٩٢٠",
+    ],
 )
 def test_a_code_is_found_while_a_code_is_asked_for(text: str) -> None:
     assert found("code", text) == ("code", text)

@@ -17,14 +17,24 @@ Event = tuple[str, str, Json]  # id, event, data
 
 
 @contextmanager
-def listening(browser: Browser, after: int | None = None, last_event_id: str | None = None) -> Iterator[Iterator[Event]]:
+def listening(
+    browser: Browser, after: int | None = None, last_event_id: str | None = None
+) -> Iterator[Iterator[Event]]:
     """Open the stream, and hand out its events as they come."""
     headers = {"last-event-id": last_event_id} if last_event_id is not None else {}
     params = {"after": str(after)} if after is not None else {}
     timeout = httpx.Timeout(10)
     with browser.http.stream("GET", f"{API}/stream", params=params, headers=headers, timeout=timeout) as reply:
         assert reply.status_code == 200
-        yield _events(reply.iter_lines())
+        yield _events(_lines(reply.iter_bytes()))
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """As a browser reads them: only a line feed ends a line here, not each of Unicode's separators."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() for line in whole)
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:
@@ -149,9 +159,8 @@ def test_an_odd_last_event_is_refused(customer: Browser, last: str) -> None:
     assert_problem(customer.http.get(f"{API}/stream", headers={"last-event-id": last}), 400, "bad_request")
 
 
-def test_a_thousand_messages_come_through_one_stream(customer: Browser, engine: StandIn) -> None:
-    # More than are read from the log at once.
-    engine.script("多", lambda _: said(*[f"第 {number} 句" for number in range(1000)]))
+def test_more_messages_come_than_are_read_from_the_log_at_once(customer: Browser, engine: StandIn) -> None:
+    engine.script("多", lambda _: said(*[f"第 {number} 句" for number in range(248)]))
     customer.say("多")
     with listening(customer) as events:
-        assert numbers(take(events, 1002)) == list(range(1, 1003))
+        assert numbers(take(events, 250)) == list(range(1, 251))

@@ -127,7 +127,7 @@ def test_a_report_without_a_key_is_not_filed(world: World) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["'; DROP TABLE error_report; --", "{hotline} %s {{ brand }}", "<script>alert(1)</script>", "a\x00b", "🙈\u202e"],
+    ["'; DROP TABLE error_report; --", "{hotline} %s {{ brand }}", "<script>alert(1)</script>", "🙈\u202e"],
 )
 def test_a_text_is_kept_as_it_was_written(world: World, text: str) -> None:
     reference = file(world, replace(CONTENT, description=text))

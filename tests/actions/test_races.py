@@ -1,0 +1,206 @@
+"""Real processes on one SQLite file, released together: one success, one row, one reference (G4, G15, G23)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from actions.bootstrap import Services, build
+from actions.security.error_report import ReportContent
+from actions.security.errors import Refusal
+from actions.storage.models import Account, CertificateRecord, ChallengeRecord
+from bot.settings import read_settings
+from tests.actions.world import LOCKED, NORMAL, START, UNLOCK, VERIFY, RecordingMessenger, SettableClock, World
+
+WORKERS = 20
+ROUNDS = int(os.environ.get("ANXIN_RACE_ROUNDS", "50"))
+PATIENCE_SECONDS = 60
+
+Task = tuple[str, datetime, tuple[str, ...]]
+Outcome = tuple[str, str]  # "done" and what was returned, or "refused" and by what, or "failed" and with what
+
+
+def work(var: str, start: Barrier, tasks: Connection) -> None:
+    """Do one task a round, all workers at once, until there is none; the body of each process."""
+    clock = SettableClock()
+    services = build(read_settings({"ANXIN_VAR": var}), clock, RecordingMessenger())
+    tasks.send("ready")
+    while task := tasks.recv():
+        name, clock.time, values = task
+        start.wait(PATIENCE_SECONDS)
+        tasks.send(outcome(services, name, values))
+
+
+def outcome(services: Services, name: str, values: tuple[str, ...]) -> Outcome:
+    try:
+        return "done", str(TASKS[name](services, *values))
+    except Refusal as refusal:
+        return "refused", type(refusal).__name__
+    except Exception as problem:
+        return "failed", type(problem).__name__
+
+
+def verify(services: Services, conversation: str, reference: str) -> None:
+    services.one_time_password.verify(conversation, VERIFY, reference)
+
+
+def unlock(services: Services, conversation: str) -> str:
+    return services.password_unlock.unlock(conversation, "hnyc", "zh-Hant")
+
+
+def file_report(services: Services, key: str) -> str:
+    content = ReportContent("hnyc", "e指發", "測試：登入後畫面空白", "今天早上")
+    return services.error_report.file(key, "c1", content, None)
+
+
+TASKS: dict[str, Any] = {"verify": verify, "unlock": unlock, "file": file_report}
+
+
+@dataclass
+class Crowd:
+    """Long-lived processes that do their tasks of a round at the same moment, and the world they share."""
+
+    world: World
+    processes: list[BaseProcess]
+    lines: list[Connection]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def round(self, name: str, values: list[tuple[str, ...]]) -> list[Outcome]:
+        for line, each in zip(self.lines, values, strict=True):
+            line.send((name, self.world.clock.now(), each))
+        return [receive(line) for line in self.lines]
+
+
+def receive(line: Connection) -> Any:
+    assert line.poll(PATIENCE_SECONDS), "a worker does not answer"
+    return line.recv()
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    var, clock, messenger = tmp_path_factory.mktemp("races") / "var", SettableClock(), RecordingMessenger()
+    services = build(read_settings({"ANXIN_VAR": str(var)}), clock, messenger)
+    spawn = multiprocessing.get_context("spawn")
+    start = spawn.Barrier(WORKERS)
+    pipes = [spawn.Pipe() for _ in range(WORKERS)]
+    processes = [spawn.Process(target=work, args=(str(var), start, theirs), daemon=True) for _, theirs in pipes]
+    for process in processes:
+        process.start()
+    lines = [ours for ours, _ in pipes]
+    assert [receive(line) for line in lines] == ["ready"] * WORKERS
+    yield Crowd(World(services, clock, messenger), list(processes), lines)
+    for line in lines:
+        line.send(None)
+    for process in processes:
+        process.join(PATIENCE_SECONDS)
+    services.work.dispose()
+    assert [process.exitcode for process in processes] == [0] * WORKERS
+
+
+def test_of_twenty_parallel_right_codes_one_is_accepted(crowd: Crowd, capsys: pytest.CaptureFixture[str]) -> None:
+    world, told = crowd.world, Counter[str]()
+    accepted = doubled = 0
+    for round_ in range(ROUNDS):
+        world.clock.set(START + timedelta(hours=round_))
+        world.identify("codes", NORMAL)
+        code = world.send_code("codes")
+        outcomes = crowd.round("verify", [("codes", world.put("codes", "code", code)) for _ in range(WORKERS)])
+        successes = sum(kind == "done" for kind, _ in outcomes)
+        accepted, doubled = accepted + successes, doubled + max(0, successes - 1)
+        told.update(words for kind, words in outcomes if kind != "done")
+    with capsys.disabled():
+        print(f"\ncodes: {ROUNDS * WORKERS} tried, {accepted} accepted, {doubled} doubled")
+    assert (accepted, doubled) == (ROUNDS, 0)
+    assert told == {"OtpUsed": ROUNDS * (WORKERS - 1)}
+    used = [row for row in world.rows()["challenge"].values() if row["conversation"] == "codes" and row["used_at"]]
+    assert len(used) == ROUNDS
+
+
+def test_of_twenty_parallel_unlocks_one_is_done(crowd: Crowd, capsys: pytest.CaptureFixture[str]) -> None:
+    world, told = crowd.world, Counter[str]()
+    conversations = [f"unlock-{n}" for n in range(WORKERS)]
+    accepted = doubled = 0
+    before = unlock_rows(world)
+    world.execute(update(CertificateRecord).values(valid_until=START + timedelta(days=ROUNDS + 100)))
+    for round_ in range(ROUNDS):
+        world.clock.set(START + timedelta(days=1 + round_))
+        world.execute(
+            update(Account).where(Account.id == LOCKED.account).values(locked_at=world.clock.now(), wrong_passwords=3)
+        )
+        for conversation in conversations:
+            verified(world, conversation)
+        outcomes = crowd.round("unlock", [(conversation,) for conversation in conversations])
+        successes = sum(kind == "done" for kind, _ in outcomes)
+        accepted, doubled = accepted + successes, doubled + max(0, successes - 1)
+        told.update(words for kind, words in outcomes if kind != "done")
+    with capsys.disabled():
+        print(f"\nunlocks: {ROUNDS * WORKERS} tried, {accepted} accepted, {doubled} doubled")
+    assert (accepted, doubled) == (ROUNDS, 0)
+    assert told == {"UnlockDoneToday": ROUNDS * (WORKERS - 1)}
+    assert unlock_rows(world) - before == ROUNDS
+    notices = [row for row in world.rows()["outbox"].values() if row["kind"] == "password_unlocked"]
+    assert len(notices) == ROUNDS
+
+
+def test_of_twenty_parallel_deliveries_of_a_report_one_is_filed(
+    crowd: Crowd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, filed = crowd.world, set[str]()
+    before = world.counts()["error_report"]
+    acknowledged = other = 0
+    for round_ in range(ROUNDS):
+        world.clock.set(START + timedelta(hours=round_))
+        outcomes = crowd.round("file", [(key_of(round_),)] * WORKERS)
+        references = {words for kind, words in outcomes if kind == "done"}
+        acknowledged += sum(kind == "done" for kind, _ in outcomes)
+        other += len(references) - 1
+        filed |= references
+    rows = world.counts()["error_report"] - before
+    with capsys.disabled():
+        print(f"\nreports: {ROUNDS * WORKERS} tried, {acknowledged} acknowledged, {rows} rows, {other} doubled")
+    assert (acknowledged, rows, other) == (ROUNDS * WORKERS, ROUNDS, 0)
+    assert len(filed) == ROUNDS
+
+
+def unlock_rows(world: World) -> int:
+    return sum(row["account_id"] == LOCKED.account for row in world.rows()["unlock"].values())
+
+
+def verified(world: World, conversation: str) -> None:
+    """Keep a verified code; sending so many for one account within the five minutes of a code is refused."""
+    now = world.clock.now()
+    record = ChallengeRecord(
+        id=secrets.token_hex(16),
+        conversation=conversation,
+        identity="demo",
+        account_id=LOCKED.account,
+        purpose=UNLOCK,
+        channel="sms",
+        sent_to="093***278",
+        code_digest="",
+        sent_at=now - timedelta(seconds=30),
+        expires_at=now + timedelta(seconds=270),
+        resend_at=now + timedelta(seconds=30),
+        wrong=0,
+        used_at=now,
+        used_reference=secrets.token_hex(16),
+    )
+    with world.services.work.begin() as session:
+        session.add(record)
+        session.commit()
+
+
+def key_of(round_: int) -> str:
+    return f"report-of-round-{round_:06d}"
