@@ -18,7 +18,7 @@ from bot.engine.understanding.features import VIEWS, Vocabulary
 from bot.engine.understanding.normaliser import normalise
 
 C = 1.0
-FOLDS = 5
+FOLDS = 3
 SEED = 7
 
 
