@@ -122,7 +122,7 @@ def _understand(options: argparse.Namespace, settings: Settings) -> int:
 
     training.train_if_stale(lambda text: print(text, file=sys.stderr))
     command = [str(training.ENGINE_BIN / "python"), "-m", "bot.engine.understand", "--institution", options.institution]
-    command += [options.file] if options.file else []
+    command += [str(settings.called_from / options.file)] if options.file else []
     return subprocess.run(command, cwd=ROOT, env=training.engine_environment()).returncode
 
 

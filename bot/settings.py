@@ -45,6 +45,7 @@ class Settings:
     public_origins: tuple[str, ...]  # besides the gateway's own address
     smtp: Smtp | None
     log_level: str
+    called_from: Path  # where the command was typed; file names are relative to it
 
     @property
     def outbox_file(self) -> Path:
@@ -89,6 +90,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_origins=tuple(o.rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o),
         smtp=_smtp(text, port),
         log_level=text("LOG_LEVEL", "INFO").upper(),
+        called_from=Path(text("CALLED_FROM", ".")),
     )
     _refuse_unsafe(settings)
     return settings

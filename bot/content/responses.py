@@ -38,6 +38,7 @@ FILLED_IN: Mapping[str, Collection[str]] = {
 VARIATION_FIELDS = frozenset({"text", "buttons", "metadata"})
 BUTTON_FIELDS = frozenset({"title", "payload"})
 ATTEMPTS = ("first", "last")
+SUGGESTIONS = ("some", "none")
 
 _PAYLOAD = re.compile(r"/(\w+)(\{.*\})?")
 
@@ -152,8 +153,9 @@ def _tried(variations: list[dict[str, Any]], institution: Institution) -> tuple[
     """Return which variation is said in which language, and the languages in which there may be none."""
     hotline = ("open", "closed") if institution.hotline_hours else ("unknown",)
     said, silent = set(), set()
-    for language, state, attempt in product(LANGUAGES, hotline, ATTEMPTS):
+    for language, state, attempt, suggestions in product(LANGUAGES, hotline, ATTEMPTS, SUGGESTIONS):
         situation = {"institution": institution.id, "language": language, "hotline": state, "attempt": attempt}
+        situation["suggestions"] = suggestions
         first = next((i for i, v in enumerate(variations) if _fits(v.get("metadata") or {}, situation)), None)
         if first is None:
             silent.add(language)

@@ -55,6 +55,7 @@ class BotMessage(TypedDict, total=False):
     ask: Ask
     topic: str
     source: str
+    decision: str  # of a message that was not understood: clarify | handover
 
 
 class TurnAnswer(TypedDict):

@@ -15,7 +15,7 @@ from typing import Any
 
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import BotUttered, UserUttered
+from rasa.shared.core.events import ActionExecuted, BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
@@ -29,7 +29,7 @@ from bot.engine.importer import FALLBACK_INTENT
 logger = logging.getLogger(__name__)
 
 _PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
-_CONDITIONS = ("institution", "language", "hotline", "attempt")
+_CONDITIONS = ("institution", "language", "hotline", "attempt", "suggestions")
 OFFER_A_PERSON_AFTER = 3  # misunderstandings in a row
 SUGGESTIONS = 3
 
@@ -56,13 +56,25 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
         `values` fill placeholders; an answer of another institution, or one past its review date, is
         never shown: the customer is told so and gets the hotline.
         """
+        try:
+            return self._message(utter_action, tracker, values)
+        except Exception as problem:  # Rasa would go on, and the customer would read nothing
+            raise rasa_private.TurnAborted("turn_failed", "unknown") from problem
+
+    def _message(self, utter_action: str, tracker: DialogueStateTracker, values: Mapping[str, Any]) -> Message:
+        if utter_action == "utter_repeat" and not _last_answer(tracker):
+            utter_action = "utter_greet"
         situation = self._situation(tracker)
+        is_fallback = utter_action == f"utter_{FALLBACK_INTENT}"
+        suggestions = self._suggestions(tracker, situation) if is_fallback else []
+        situation["suggestions"] = "some" if suggestions else "none"
         institution = self._institutions[situation["institution"]]
         words = self._words(institution, situation, tracker, values)
         variation = self._variation(utter_action, situation, words)
         message = self._filled(variation, institution, words)
-        if utter_action == f"utter_{FALLBACK_INTENT}":
-            message["buttons"] = [*self._suggestions(tracker, situation), *message["buttons"]]
+        if is_fallback:
+            message["buttons"] = [*suggestions, *message["buttons"]]
+            message["decision"] = "clarify" if suggestions and situation["attempt"] == "first" else "handover"
         return {**message, **_ask(variation, values)}
 
     def _situation(self, tracker: DialogueStateTracker) -> dict[str, str]:
@@ -94,7 +106,7 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
             where = variation.get("metadata") or {}
             if all(situation[name] == str(where[name]) for name in _CONDITIONS if name in where):
                 expires = where.get("expires")
-                if expires and datetime.now(timezone.utc).date() >= date.fromisoformat(expires):
+                if expires and self._today(situation) >= date.fromisoformat(expires):
                     return self._variation("utter_withheld", situation, words)
                 return variation
         if utter_action == "utter_elsewhere":
@@ -102,6 +114,9 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
         if not self.responses.get(utter_action):
             logger.error("No response %s in the domain.", utter_action)
         return self._variation("utter_elsewhere", situation, words)
+
+    def _today(self, situation: Mapping[str, str]) -> date:
+        return datetime.now(self._institutions[situation["institution"]].zone).date()
 
     def _filled(self, variation: Message, institution: Institution, words: dict[str, str]) -> Message:
         where = variation.get("metadata") or {}
@@ -173,12 +188,15 @@ def _latest_caller(tracker: DialogueStateTracker) -> Mapping[str, Any]:
 
 def _misunderstandings(tracker: DialogueStateTracker) -> int:
     """How many messages in a row, up to the latest, were not understood."""
-    count = 0
+    # In a form, words of no topic are what it asked for: only what was answered so counts, and the latest.
+    count, said_so = 0, True
     for event in reversed(tracker.events):
-        if isinstance(event, UserUttered):
-            if event.intent_name != FALLBACK_INTENT:
+        if isinstance(event, ActionExecuted) and event.action_name == f"utter_{FALLBACK_INTENT}":
+            said_so = True
+        elif isinstance(event, UserUttered):
+            if not said_so or event.intent_name != FALLBACK_INTENT:
                 break
-            count += 1
+            count, said_so = count + 1, False
     return count
 
 

@@ -28,7 +28,7 @@ from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
-from bot.engine.rasa_private import TurnAborted
+from bot.engine.rasa_private import TurnAborted, begin_turn
 from bot.settings import read_settings
 
 logger = logging.getLogger(__name__)
@@ -81,18 +81,24 @@ class GatewayChannel(InputChannel):
             if not _is_ready(request):
                 return json_response(TurnRefused(error="not_ready", done="no"), status=503)
             counters.add("anxin_turns_total")
-            return await _turn(json.loads(request.body), request.app.ctx.agent, on_new_message)
+            try:
+                call = json.loads(request.body)
+            except ValueError:
+                return empty(400)
+            return await _turn(call, request.app.ctx.agent, on_new_message)
 
         return blueprint
 
 
 async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -> HTTPResponse:
     output = CollectedMessages()
+    begin_turn()
     try:
         message, parse = await _user_message(call, agent, output)
         if not (call.get("again") and await _answered_before(message, agent, output)):
             await on_new_message(message)
     except TurnAborted as aborted:
+        logger.warning("A turn was refused: %s, done: %s.", aborted.error, aborted.done)
         refused: dict[str, Any] = {"error": aborted.error, "done": aborted.done}
         return json_response(refused, status=503)
     except Exception as problem:
@@ -138,13 +144,14 @@ def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAns
     intent = parse["intent"]
     if intent["name"] != FALLBACK_INTENT:
         return TurnAnswer(messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"])
-    decision = "clarify" if any(message.get("buttons") for message in messages) else "handover"
+    # None: a form took the words as what it had asked for.
+    decision = next((message["decision"] for message in messages if message.get("decision")), None)
     return TurnAnswer(messages=messages, topic=None, decision=decision, confidence=None)
 
 
 def as_text(text: str) -> str:
     """Return `text` such that Rasa takes it as words: no leading slash, bounded, storable."""
-    text = text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").replace("\x00", "").strip()
+    text = text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").replace("\x00", "").strip() or "？"
     return "／" + text[1:] if text.startswith("/") else text
 
 
@@ -160,7 +167,7 @@ class CollectedMessages(OutputChannel):
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
         said = BotMessage(text=message.get("text") or "", buttons=message.get("buttons") or [])
-        for key in ("ask", "topic", "source"):
+        for key in ("ask", "topic", "source", "decision"):
             if message.get(key):
                 said[key] = message[key]  # type: ignore[literal-required]
         self.messages.append(said)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
@@ -30,6 +31,8 @@ PINNED = "3.6.21"
 ACTION_DEADLINE_SECONDS = 3.0
 CONNECT_DEADLINE_SECONDS = 1.0
 
+_acted: ContextVar[bool] = ContextVar("acted", default=False)  # has an action run in this turn?
+
 
 class TurnAborted(BaseException):
     """The turn cannot go on; the dialogue stays where it was before the customer's message.
@@ -41,6 +44,11 @@ class TurnAborted(BaseException):
         super().__init__(error)
         self.error = error
         self.done = done
+
+
+def begin_turn() -> None:
+    """Forget the turn before: one connection of the gateway brings many."""
+    _acted.set(False)
 
 
 def install() -> None:
@@ -55,10 +63,27 @@ async def _run_remote_action(
 ) -> list[Event]:
     """As `RemoteAction.run`: the events and messages that the actions process answers with."""
     body = json.dumps(_action_call(self.name(), tracker, domain), ensure_ascii=False).encode()
-    answer = await _post(body)
-    responses, events = answer.get("responses") or [], answer.get("events") or []
-    bot_messages: list[BotUttered] = await self._utter_responses(responses, output_channel, nlg, tracker)
-    return [*bot_messages, *deserialise_events(events)]
+    try:
+        answer = await _post(body, _seconds_left(tracker))
+        _acted.set(True)
+        responses, events = answer.get("responses") or [], answer.get("events") or []
+        bot_messages: list[BotUttered] = await self._utter_responses(responses, output_channel, nlg, tracker)
+        return [*bot_messages, *deserialise_events(events)]
+    except ActionExecutionRejection:
+        raise
+    except TurnAborted as aborted:  # what an earlier action of this turn did stays done
+        raise TurnAborted(aborted.error, "unknown" if _acted.get() else aborted.done) from aborted
+    except Exception as problem:  # an answer that cannot be read; Rasa would go on as if it had succeeded
+        raise TurnAborted("actions_down", "unknown") from problem
+
+
+def _seconds_left(tracker: DialogueStateTracker) -> float:
+    """Return what is left of the turn's time: it counts from the customer's message, over all of its actions."""
+    spent = time.time() - tracker.latest_message.timestamp if tracker.latest_message else 0.0
+    left = ACTION_DEADLINE_SECONDS - max(spent, 0.0)  # a clock that is set back gives no more than the whole
+    if left <= 0:
+        raise TurnAborted("actions_down", "unknown")
+    return left
 
 
 def _action_call(name: str, tracker: DialogueStateTracker, domain: Domain) -> dict[str, Any]:
@@ -77,11 +102,11 @@ def _action_call(name: str, tracker: DialogueStateTracker, domain: Domain) -> di
     }
 
 
-async def _post(body: bytes) -> dict[str, Any]:
+async def _post(body: bytes, seconds: float) -> dict[str, Any]:
     settings = read_settings()
     key = derive(load_or_create_master_key(settings.key_file), SIGN_ACTIONS)
     headers = {"Content-Type": "application/json", **sign(key, "POST", "/webhook", body, time.time())}
-    timeout = aiohttp.ClientTimeout(total=ACTION_DEADLINE_SECONDS, sock_connect=CONNECT_DEADLINE_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_DEADLINE_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
@@ -92,10 +117,10 @@ async def _post(body: bytes) -> dict[str, Any]:
         raise TurnAborted("actions_down", "no") from problem
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as problem:
         raise TurnAborted("actions_down", "unknown") from problem
-    if status == 400:
+    if status == 400 and content:
         refusal = json.loads(content)
         raise ActionExecutionRejection(refusal.get("action_name"), refusal.get("error"))
     if status != 200:
-        raise TurnAborted("actions_down", "no" if status in (401, 404, 413) else "unknown")
+        raise TurnAborted("actions_down", "no" if status in (400, 401, 404, 413) else "unknown")
     answer: dict[str, Any] = json.loads(content)
     return answer

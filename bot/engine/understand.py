@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from bot.content.institutions import DEFAULT_INSTITUTION, load_institutions
 from bot.engine.understanding.decision import decide, weighed
 from bot.engine.understanding.model import LinearModel
 from bot.settings import ROOT
@@ -21,12 +22,16 @@ ALTERNATIVES = 4
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--institution", default="hnyc")
+    parser.add_argument("--institution", default=DEFAULT_INSTITUTION, choices=sorted(load_institutions()))
     parser.add_argument("file", nargs="?")
     options = parser.parse_args()
     threshold = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"][0]["threshold"]
     model = load_model(ROOT / "models" / "anxin.tar.gz")
-    lines = open(options.file, encoding="utf-8") if options.file else sys.stdin  # noqa: SIM115  # ends with the process
+    try:
+        lines = open(options.file, encoding="utf-8") if options.file else sys.stdin  # noqa: SIM115  # ends with the process
+    except OSError as problem:
+        print(f"anxin: {options.file}: {problem.strerror}.", file=sys.stderr)
+        return 2
     for line in lines:
         print(
             json.dumps(understood(model, line.rstrip("\n"), options.institution, threshold), ensure_ascii=False),

@@ -295,7 +295,8 @@ def test_only_what_the_institution_has_is_offered(generator: AnswerGenerator, in
 def test_what_is_hardly_likely_is_not_offered(generator: AnswerGenerator) -> None:
     ranking = [{"name": "notice_opt_out", "confidence": 0.01}]
     message = generate(generator, "utter_nlu_fallback", wrote("hnyc", "en", FALLBACK_INTENT, intent_ranking=ranking))
-    assert message["buttons"] == []
+    assert [button["payload"] for button in message["buttons"]] == ["/human"]
+    assert message["decision"] == "handover"
 
 
 def test_the_newest_message_says_which_language_and_institution(generator: AnswerGenerator) -> None:

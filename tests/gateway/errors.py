@@ -10,6 +10,9 @@ from bot.content.institutions import load_institutions
 from bot.content.page import load_words
 
 
+INSTITUTIONS = load_institutions()
+
+
 def assert_problem(
     reply: httpx.Response,
     status: int,
@@ -26,7 +29,7 @@ def assert_problem(
     assert set(error) == {"code", "message", "reference"}
     assert error["code"] == code
     assert re.fullmatch(r"E-[2-9A-HJ-NP-Z]{6}", error["reference"])
-    firm = load_institutions()[institution]
+    firm = INSTITUTIONS[institution]
     text = load_words("errors")[f"{code}_unknown" if unknown else code][language]
     assert error["message"] == text.format(
         hotline=firm.hotline, reference=error["reference"], institution=firm.name[language]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import uuid
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from tests.gateway.errors import assert_problem
 from tests.gateway.processes import API, Browser, Gateway, Json
@@ -349,3 +352,37 @@ def test_a_customer_reads_an_error_in_the_language_of_the_conversation(stranger:
 def test_a_customer_reads_the_hotline_of_their_own_firm(stranger: Browser, institution: str) -> None:
     stranger.open(institution, "en")
     assert_problem(stranger.post("messages", text="hello there"), 503, "engine_down", "en", institution)
+
+
+# --- anything at all ----------------------------------------------------------------------------------
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+fields = st.sampled_from(["id", "text", "button", "language", "institution", "link", "kind", "value"])
+likely = st.sampled_from([GOOD_ID, "hnyc", "en", "code", "1.0.a", "x" * 2001, "\ud800", "\x00", "/restart"])
+
+
+@pytest.fixture(scope="module")
+def talker(alone: Gateway) -> Iterator[Browser]:
+    browser = alone.browser()
+    with browser.http:
+        browser.open()
+        yield browser
+
+
+@settings(derandomize=True, deadline=None, max_examples=600)
+@given(path=st.sampled_from(POSTS), body=anything | st.dictionaries(fields, likely | anything, max_size=5))
+def test_whatever_is_sent_is_answered_in_form(talker: Browser, path: str, body: object) -> None:
+    reply = talker.raw(path, json.dumps(body).encode())
+    assert reply.status_code in (200, 201, 400, 401, 409, 413, 503)
+    assert set(reply.json()) in ({"messages", "language"}, {"messages"}, {"error"})
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(path=st.sampled_from(POSTS), body=st.binary(max_size=200))
+def test_whatever_bytes_are_sent_are_refused(talker: Browser, path: str, body: bytes) -> None:
+    assume(body.strip() != b"{}")  # opens a conversation
+    assert_problem(talker.raw(path, body), 400, "bad_request")

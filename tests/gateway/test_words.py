@@ -16,6 +16,7 @@ from bot.settings import ROOT
 
 KNOWN_PLACEHOLDERS = {"hotline", "reference", "institution"}
 ERRORS = load_words("errors")
+FIRMS = load_institutions()
 
 
 def codes_in_the_gateway() -> set[str]:
@@ -81,13 +82,13 @@ def test_an_error_says_the_same_facts_in_every_language(key: str) -> None:
 @pytest.mark.parametrize("institution", ["hnyc", "gtjai", "icbca"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_error_can_be_said(code: str, institution: str, language: str) -> None:
-    said = response(Problem(code), load_institutions()[institution], language)
+    said = response(Problem(code), FIRMS[institution], language)
     assert said.status == STATUS[code]
     assert "{" not in (said.body or b"").decode().split('"message"')[1]
 
 
 def test_two_errors_have_two_references() -> None:
-    firm = load_institutions()["hnyc"]
+    firm = FIRMS["hnyc"]
     assert response(Problem("busy"), firm, "en").body != response(Problem("busy"), firm, "en").body
 
 

@@ -74,7 +74,7 @@ class LinearModel:
             grams = described["vocabulary"][view]
             columns[view] = {gram: start + i for i, gram in enumerate(grams)}
             start += len(grams)
-        if not len(idf) == start == weights.shape[0] or weights.shape[1] != len(described["intents"]) != len(bias):
+        if not len(idf) == start == weights.shape[0] or not weights.shape[1] == len(described["intents"]) == len(bias):
             raise ValueError(f"{folder}: the parts of the model do not fit each other. Train again: rasa train")
         return cls(described["intents"], Vocabulary(columns, idf), weights, bias, described["temperature"])
 
