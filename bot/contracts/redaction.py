@@ -1,8 +1,8 @@
 """Digits that could be a code, an account, a birth date, a card or an identity number do not get through.
 
 Used on every free text before it is stored or sent on (T43). A run of five or more digits is hidden,
-however it is spaced or in whatever digits of Unicode it is written, unless it is one of the numbers
-that the institutions publish, or a reference of ours.
+however it is spaced and in whatever digits of Unicode it is written, and so is a date that can be a birth
+date; unless it is a number that the institutions publish, a reference of ours, or a date from 2020 on.
 """
 
 from __future__ import annotations
@@ -12,33 +12,44 @@ import unicodedata
 from collections.abc import Collection
 
 HIDDEN = "•••"
+LEAST_DIGITS = 5
 
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
-_DIGIT_RUN = re.compile(rf"\d(?:[\s.,/／·_\-–—{_INVISIBLE}()（）]{{0,2}}\d)+|\d(?:[年月日]?[\s{_INVISIBLE}]?\d)+日?")
-_IDENTITY_NUMBER = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}[1289]?\d{6,8}(?:\([0-9A]\))?", re.ASCII)
-_REFERENCE = re.compile(r"(?<![A-Za-z0-9])(?:ER|UL|C)-[0-9A-Z]{2,10}(?:-[0-9A-Z]{4})?(?![A-Za-z0-9])", re.IGNORECASE)
-_CLOCK_OR_RECENT_DATE = re.compile(r"20[2-9]\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?")
-_LEAST_DIGITS = 5
+Span = tuple[int, int]
+
+# All patterns work on the shadow of a text: see `_shadow`.
+_GAP = r"[ \-./_,·()|]{0,5}"
+_RUN = re.compile(rf"\d(?:{_GAP}\d)*")
+_IDENTITY = re.compile(rf"(?<![A-Za-z])(?:[A-Za-z]{{1,2}}|[A-Za-z][ \-])\d(?:{_GAP}\d){{5,}}(?: ?\( ?[0-9A] ?\))?")
+_DATE = re.compile(
+    r"(?<!\d)(?:[民] ?[國国] ?)?(\d{2,4}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2})(?!\d) ?[日號号]?"
+    r"(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?!\d))?"
+)
+_REFERENCE = re.compile(
+    r"(?<![0-9a-z])(?:(?:er|ul)[- ]?20\d{6}[- ]?[0-9a-z]{4}|c-[2-9a-hjkmnp-z]{6})(?![0-9a-z])", re.IGNORECASE
+)
+_RECENT_YEARS = (*range(2020, 2100), *range(109, 120))  # the second: of the ROC calendar
+_BIRTH_YEARS = range(20, 10_000)  # 17.5.1 is a version
 
 
 def hide_digits(text: str, published: Collection[str] = ()) -> str:
-    """Return `text` with every run of five or more digits hidden.
+    """Return `text` with what could be a secret number hidden.
 
-    `published`: digit strings that may stay (hotlines), without separators. References such as
-    ER-20261120-7K3M, and dates from 2020 on, stay as well: no customer was born then.
+    `published`: digit strings that may stay (hotlines), without separators.
     """
-    kept: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        kept.append(match.group())
-        return f"\ue000{chr(0xE100 + len(kept) - 1)}\ue001"
-
-    text = "".join(character for character in text if not 0xE000 <= ord(character) <= 0xF8FF)
-    text = _REFERENCE.sub(keep, text)
-    text = _CLOCK_OR_RECENT_DATE.sub(keep, text)
-    text = _IDENTITY_NUMBER.sub(HIDDEN, text)
-    text = _DIGIT_RUN.sub(lambda match: _hide_run(match.group(), published), text)
-    return re.sub("\ue000(.)\ue001", lambda match: kept[ord(match.group(1)) - 0xE100], text)
+    text = "".join(c for c in text if not 0xE000 <= ord(c) <= 0xF8FF)  # private use: somebody's own digits
+    shadow = _shadow(text)
+    dates = [(match.span(), *(int(part) for part in match.groups())) for match in _DATE.finditer(shadow)]
+    kept = [match.span() for match in _REFERENCE.finditer(shadow)]
+    kept += [span for span, year, month, day in dates if year in _RECENT_YEARS and _is_day(month, day)]
+    hidden = [span for span, year, month, day in dates if year in _BIRTH_YEARS and _is_day(month, day)]
+    hidden = [span for span in hidden if span not in kept]
+    veiled = _without(shadow, kept)
+    for pattern in (_IDENTITY, _RUN):
+        for match in pattern.finditer(veiled):
+            digits = ascii_digits(match.group())
+            if len(digits) >= LEAST_DIGITS and digits not in published:
+                hidden.append(match.span())
+    return _replaced(text, _merged(hidden))
 
 
 def ascii_digits(text: str) -> str:
@@ -46,6 +57,51 @@ def ascii_digits(text: str) -> str:
     return "".join(str(unicodedata.digit(c)) for c in text if unicodedata.digit(c, None) is not None)
 
 
-def _hide_run(run: str, published: Collection[str]) -> str:
-    digits = ascii_digits(run)
-    return run if len(digits) < _LEAST_DIGITS or digits in published else HIDDEN
+def _shadow(text: str) -> str:
+    """Return `text` character for character in plain form: ASCII digits, letters, dashes, spaces; `|` for invisible."""
+    return "".join(_plain(character) for character in text)
+
+
+def _plain(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    category = unicodedata.category(character)
+    if category == "Pd" or character == "−":
+        return "-"
+    if category in ("Zs", "Zl", "Zp") or character in "\t\n\r\v\f":
+        return " "
+    if category in ("Cf", "Cc", "Mn"):
+        return "|"
+    normal = unicodedata.normalize("NFKC", character)
+    return normal if len(normal) == 1 else character
+
+
+def _is_day(month: int, day: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= 31
+
+
+def _without(shadow: str, spans: list[Span]) -> str:
+    """Return the shadow with the spans blotted out, every position unchanged."""
+    characters = list(shadow)
+    for start, end in spans:
+        characters[start:end] = "□" * (end - start)
+    return "".join(characters)
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
+    pieces, last = [], 0
+    for start, end in spans:
+        pieces += [text[last:start], HIDDEN]
+        last = end
+    return "".join([*pieces, text[last:]])

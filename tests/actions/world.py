@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,10 +52,12 @@ WRONG_BIRTH_DATE = Person("900018", "070/01/02")
 
 @dataclass
 class SettableClock:
+    """Is set in any zone and tells UTC, as every clock of the services does."""
+
     time: datetime = START
 
     def now(self) -> datetime:
-        return self.time
+        return self.time.astimezone(UTC)
 
     def set(self, time: datetime) -> None:
         self.time = time

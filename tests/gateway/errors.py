@@ -9,7 +9,6 @@ import httpx
 from bot.content.institutions import load_institutions
 from bot.content.page import load_words
 
-
 INSTITUTIONS = load_institutions()
 
 

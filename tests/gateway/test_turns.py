@@ -486,7 +486,8 @@ def test_the_other_button_of_a_step_dies_when_one_is_pressed(customer: Browser, 
     assert_problem(press(customer, no), 409, "button_void")
 
 
-def test_of_twenty_presses_of_a_step_at_once_one_counts(customer: Browser, engine: StandIn) -> None:
+@pytest.mark.parametrize("round_", range(3))
+def test_of_twenty_presses_of_a_step_at_once_one_counts(customer: Browser, engine: StandIn, round_: int) -> None:
     # A double click must not confirm the step after.
     payload = STEP_YES.replace("yes", unlike("yes"))
     (button,) = offered(customer, engine, payload)

@@ -67,6 +67,15 @@ def test_a_wrong_birth_date_does_not_show_the_destinations_on_record(world: Worl
     )
 
 
+def test_a_strangers_mailbox_may_be_where_a_customers_is(world: World) -> None:
+    # Where it never is, a customer's mailbox tells that the details are right.
+    domains = set()
+    for n in range(150):
+        world.identify("c1", Person(f"7{n:05d}", "070/01/01"))
+        domains.add((shown(world, "c1").email or "").partition("@")[2])
+    assert "example.com" in domains
+
+
 def test_a_customer_of_another_institution_is_a_stranger(world: World) -> None:
     world.identify("c1", NORMAL, institution="icbca")
     assert shown(world, "c1").email != "z**@example.com"

@@ -425,6 +425,19 @@ def test_a_verified_code_belongs_to_the_account_it_was_sent_for(world: World, co
     assert only(world)["account_id"] == NORMAL.account
 
 
+def test_another_persons_code_in_the_same_conversation_is_void(world: World, code: str) -> None:
+    world.identify("c1", LOCKED)
+    world.send_code("c1")
+    assert [row["superseded_at"] is None for row in world.rows()["challenge"].values()].count(True) == 1
+
+
+def test_another_persons_code_in_the_same_conversation_is_plainly_wrong(world: World, code: str) -> None:
+    world.identify("c1", LOCKED)
+    world.send_code("c1")
+    with pytest.raises(OtpWrong):
+        world.enter("c1", code)
+
+
 def test_a_stale_identification_is_asked_for_again_before_the_code_is_taken(world: World, code: str) -> None:
     world.clock.pass_(minutes=15)
     reference = world.put("c1", "code", code)

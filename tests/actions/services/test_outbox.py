@@ -253,6 +253,20 @@ def test_what_has_not_left_is_counted(world: World) -> None:
     assert (before, world.services.outbox.waiting()) == (2, 0)
 
 
+def test_a_message_to_nobody_never_leaves_and_is_not_waited_for(world: World) -> None:
+    with world.services.work.begin() as session:
+        world.services.outbox.add(session, "one_time_code", "sms", None, "en", CODE)
+        session.commit()
+    assert (relay(world), world.services.outbox.waiting(), world.messenger.tried) == (0, 0, 0)
+
+
+def test_a_message_that_was_given_up_is_not_waited_for(world: World) -> None:
+    world.messenger.problem = NotSent("refused")
+    queue(world, "one_time_code")
+    relay(world)
+    assert world.services.outbox.waiting() == 0
+
+
 # --- texts ----------------------------------------------------------------------------------------
 
 

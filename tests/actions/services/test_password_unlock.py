@@ -268,6 +268,36 @@ def test_a_refused_unlock_does_not_use_up_the_day(world: World) -> None:
     assert world.unlock("c1")
 
 
+def test_a_conversation_that_unlocked_hears_so_without_another_code(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    with pytest.raises(UnlockDoneToday) as refused:
+        world.services.password_unlock.refuse_second("c1", "hnyc")
+    assert refused.value.facts == {"used_at": "10:00", "next_date": "2026/11/21"}
+
+
+def test_a_conversation_that_unlocked_is_told_if_the_password_is_locked_again(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    relock(world)
+    with pytest.raises(UnlockUsedToday):
+        world.services.password_unlock.refuse_second("c1", "hnyc")
+
+
+def test_another_conversation_hears_nothing_of_an_unlock_without_a_code(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    world.identify("c2", LOCKED)
+    assert refusal_of(lambda: world.services.password_unlock.refuse_second("c2", "hnyc")) is None
+
+
+def test_on_the_next_day_the_same_conversation_may_start_again(world: World) -> None:
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    world.clock.set(datetime(2026, 11, 21, tzinfo=TAIPEI))
+    assert refusal_of(lambda: world.services.password_unlock.refuse_second("c1", "hnyc")) is None
+
+
 # --- what it does (G17) ---------------------------------------------------------------------------
 
 
