@@ -7,12 +7,14 @@ that can be read; `production` refuses whatever is only good for trying out.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "ANXIN_"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingProblem(Exception):
@@ -26,7 +28,7 @@ class Smtp:
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     tls: str  # starttls | implicit | none (loopback only)
     sender: str
 
@@ -40,8 +42,8 @@ class Settings:
     gateway_port: int
     engine_port: int
     actions_port: int
-    conversations_url: str
-    security_url: str
+    conversations_url: str = field(repr=False)  # with a password in it, perhaps
+    security_url: str = field(repr=False)
     public_origins: tuple[str, ...]  # besides the gateway's own address
     smtp: Smtp | None
     log_level: str
@@ -87,7 +89,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         actions_port=port("ACTIONS_PORT", 5055),
         conversations_url=text("CONVERSATIONS_URL", f"sqlite:///{var}/conversations.sqlite"),
         security_url=text("SECURITY_URL", f"sqlite:///{var}/security.sqlite"),
-        public_origins=tuple(o.rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o),
+        public_origins=tuple(o.strip().rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o.strip()),
         smtp=_smtp(text, port),
         log_level=text("LOG_LEVEL", "INFO").upper(),
         called_from=Path(text("CALLED_FROM", ".")),
@@ -116,8 +118,13 @@ def _smtp(text, port) -> Smtp | None:  # type: ignore[no-untyped-def]  # two clo
 
 
 def _refuse_unsafe(settings: Settings) -> None:
-    if "*" in settings.public_origins:
-        raise SettingProblem(f"{PREFIX}PUBLIC_ORIGINS=*: name each origin, * would let any page in.")
+    for origin in settings.public_origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]-]+(?::[A-Za-z0-9:\]]+)?", origin):
+            raise SettingProblem(
+                f"{PREFIX}PUBLIC_ORIGINS={origin}: name each origin, such as https://chat.example.com."
+            )
+    if settings.log_level not in LEVELS:
+        raise SettingProblem(f"{PREFIX}LOG_LEVEL={settings.log_level}: give one of {', '.join(LEVELS)}.")
     if settings.production and settings.smtp is None:
         raise SettingProblem(
             f"{PREFIX}MODE=production needs {PREFIX}SMTP_HOST: the embedded outbox holds codes in clear."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from bot.clients.signed import CallFailed, SignedClient
 from bot.contracts.turn import TURN_PATH, TurnAnswer, TurnRequest
@@ -12,12 +12,12 @@ TURN_SECONDS = 4.2  # longer than the engine waits for actions, and the customer
 
 class EngineClient:
     def __init__(self, base_url: str, key: bytes) -> None:
-        self._client = SignedClient(base_url, key, "engine_down", TURN_SECONDS)
+        self._client = SignedClient(base_url, key, "engine_down")
 
-    async def turn(self, request: TurnRequest) -> TurnAnswer:
+    async def turn(self, request: TurnRequest, seconds: float = TURN_SECONDS) -> TurnAnswer:
         """Return the answer; raise `CallFailed` with what is down and whether anything can have happened."""
-        status, body = await self._client.post(TURN_PATH, dict(request))
-        if status == 200:
+        status, body = await self._client.post(TURN_PATH, dict(request), min(seconds, TURN_SECONDS))
+        if status == 200 and _is_answer(body):
             return cast(TurnAnswer, body)
         if status == 503 and body.get("done") in ("no", "unknown"):
             raise CallFailed(str(body.get("error")), body["done"])
@@ -28,3 +28,10 @@ class EngineClient:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _is_answer(body: dict[str, Any]) -> bool:
+    messages = body.get("messages")
+    if not {"topic", "decision"} <= set(body) or not isinstance(messages, list):
+        return False
+    return all(isinstance(message, dict) and isinstance(message.get("text"), str) for message in messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -12,6 +13,7 @@ from bot.contracts.signing import sign
 from bot.contracts.turn import Done
 
 CONNECT_SECONDS = 1.0
+READY_SECONDS = 2.0
 
 
 class CallFailed(Exception):
@@ -26,21 +28,23 @@ class CallFailed(Exception):
 class SignedClient:
     """Posts JSON to one process over kept connections."""
 
-    def __init__(self, base_url: str, key: bytes, error: str, seconds: float) -> None:
+    def __init__(self, base_url: str, key: bytes, error: str) -> None:
         self._key = key
         self._error = error
-        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        timeout = httpx.Timeout(READY_SECONDS, connect=CONNECT_SECONDS)
         self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False)
 
-    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Return status and JSON; raise `CallFailed`."""
+    async def post(self, path: str, body: dict[str, Any], seconds: float) -> tuple[int, dict[str, Any]]:
+        """Return status and JSON, all of it within `seconds`; raise `CallFailed`."""
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"content-type": "application/json", **sign(self._key, "POST", path, content, time.time())}
         try:
-            reply = await self._client.post(path, content=content, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+            async with asyncio.timeout(seconds):  # httpx bounds each read, not their sum
+                reply = await self._client.post(path, content=content, headers=headers, timeout=timeout)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
             raise CallFailed(self._error, "no") from problem
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, TimeoutError) as problem:
             raise CallFailed(self._error, "unknown") from problem
         if not reply.content:
             return reply.status_code, {}

@@ -38,11 +38,10 @@ def hide_digits(text: str, published: Collection[str] = ()) -> str:
     """
     text = "".join(c for c in text if not 0xE000 <= ord(c) <= 0xF8FF)  # private use: somebody's own digits
     shadow = _shadow(text)
-    dates = [(match.span(), *(int(part) for part in match.groups())) for match in _DATE.finditer(shadow)]
+    dates = [match for match in _DATE.finditer(shadow) if _is_day(match)]
     kept = [match.span() for match in _REFERENCE.finditer(shadow)]
-    kept += [span for span, year, month, day in dates if year in _RECENT_YEARS and _is_day(month, day)]
-    hidden = [span for span, year, month, day in dates if year in _BIRTH_YEARS and _is_day(month, day)]
-    hidden = [span for span in hidden if span not in kept]
+    kept += [match.span() for match in dates if int(match[1]) in _RECENT_YEARS]
+    hidden = [match.span() for match in dates if int(match[1]) in _BIRTH_YEARS and match.span() not in kept]
     veiled = _without(shadow, kept)
     for pattern in (_IDENTITY, _RUN):
         for match in pattern.finditer(veiled):
@@ -77,8 +76,8 @@ def _plain(character: str) -> str:
     return normal if len(normal) == 1 else character
 
 
-def _is_day(month: int, day: int) -> bool:
-    return 1 <= month <= 12 and 1 <= day <= 31
+def _is_day(date: re.Match[str]) -> bool:
+    return 1 <= int(date[2]) <= 12 and 1 <= int(date[3]) <= 31
 
 
 def _without(shadow: str, spans: list[Span]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,10 @@ _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 class OtherContent(Exception):
     """The same message id came with other content; the first is kept."""
+
+
+class NoLongerCurrent(Exception):
+    """What the message answers is over; it is not logged."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,13 @@ class ConversationLog:
         with self._look() as session:
             return session.scalar(select(Conversation).where(Conversation.token_hash == _hash(token)))
 
-    def receive(self, conversation: str, received: Received) -> str:
-        """Log a customer's message once and return how it stands: received | answered | failed.
+    def receive(
+        self, conversation: str, received: Received, is_current: Callable[[Conversation], bool] = lambda _: True
+    ) -> str:
+        """Log a customer's message once and return how it stands: new | received | answered | failed.
 
-        Raise `OtherContent` where the id was used for something else.
+        Raise `OtherContent` where the id was used for something else, and `NoLongerCurrent` where the
+        conversation, as it stands now, does not take the message any more; one that is known stays known.
         """
         with self._begin() as session:
             known = session.get(Request, (conversation, received.id))
@@ -100,6 +107,8 @@ class ConversationLog:
                     raise OtherContent
                 return known.state
             owner = session.get_one(Conversation, conversation, with_for_update=True)
+            if not is_current(owner):
+                raise NoLongerCurrent
             session.add(
                 Request(
                     conversation=conversation,

@@ -7,7 +7,9 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 API = "/Webhook/api"
 MAX_BODY_BYTES = 8 * 1024
 MAX_TEXT = 2000
+LOG_THREADS = 32
 STATIC = Path(__file__).resolve().parents[1] / "web" / "static"
 
 
@@ -70,9 +73,12 @@ def create_app(settings: Settings, name: str = "anxin-gateway") -> Sanic:
     @app.before_server_start
     async def build(app: Sanic) -> None:
         app.ctx.parts = _parts(settings)
+        # As many as the log has connections: who waits for a locked database must not make others wait.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOG_THREADS))
 
     @app.after_server_stop
     async def close(app: Sanic) -> None:
+        await app.ctx.parts.turns.finish()
         await app.ctx.parts.engine.close()
         await app.ctx.parts.actions.close()
 
@@ -104,7 +110,7 @@ def _serve_api(app: Sanic) -> None:
         institution = body.get("institution", DEFAULT_INSTITUTION)
         language = body.get("language", "zh-Hant")
         link = body.get("link")
-        if institution not in parts.institutions or language not in LANGUAGES:
+        if not isinstance(institution, str) or institution not in parts.institutions or language not in LANGUAGES:
             raise Problem("bad_request")
         if link is not None and not (isinstance(link, str) and len(link) <= MAX_TEXT):
             raise Problem("bad_request")
@@ -174,7 +180,8 @@ async def _greeting(request: Request, parts: Parts, conversation: Conversation) 
     except Problem as problem:
         # The conversation exists all the same: what the customer writes now is kept.
         error = json.loads(problems.response(problem, _institution(request), conversation.language).body or b"{}")
-        return [{"seq": 0, "from": "system", "text": error["error"]["message"], "buttons": []}]
+        at = datetime.now(UTC).isoformat()
+        return [{"seq": 0, "from": "system", "text": error["error"]["message"], "buttons": [], "at": at}]
     return [shown(parts.button_key, message, None) for message in said]
 
 
@@ -310,7 +317,7 @@ def _answer_errors(app: Sanic) -> None:
         language = getattr(request.ctx, "language", None) or pages.preferred_language(
             request.headers.get("accept-language", "")
         )
-        known = problem if isinstance(problem, Problem) else _as_problem(problem)
+        known = problem if isinstance(problem, Problem) else _as_problem(request, problem)
         request.app.ctx.counters.add("anxin_errors_total")
         return problems.response(known, _institution(request), language)
 
@@ -321,7 +328,9 @@ def _answer_errors(app: Sanic) -> None:
             response.headers.setdefault("cache-control", "no-store")
 
 
-def _as_problem(problem: Exception) -> Problem:
+def _as_problem(request: Request, problem: Exception) -> Problem:
+    if isinstance(problem, OSError | ValueError) and request.path.startswith("/Webhook/static/"):
+        return Problem("not_found")  # a name that no file can have
     if isinstance(problem, SanicException) and problem.status_code < 500:
         code = {404: "not_found", 405: "not_found", 413: "too_long"}.get(problem.status_code, "bad_request")
         return Problem(code)

@@ -10,6 +10,7 @@ from sanic import json as json_response
 from bot.gateway.problems import Problem
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_PROXIED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
 
 
 def serve(app: Sanic) -> None:
@@ -38,6 +39,6 @@ def serve(app: Sanic) -> None:
 
 
 def _local_only(request: Request) -> None:
-    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded"))
+    forwarded = any(name in request.headers for name in _PROXIED)
     if request.ip not in _LOOPBACK or forwarded:
         raise Problem("not_found")

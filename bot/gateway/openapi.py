@@ -129,7 +129,8 @@ OPENAPI: dict[str, Any] = {
             "get": {
                 "summary": "Messages as they come (server-sent events)",
                 "parameters": [_AFTER, {"name": "Last-Event-ID", "in": "header", "schema": {"type": "integer"}}],
-                "responses": {"200": {"description": "events", "content": {"text/event-stream": {}}}},
+                "responses": _responses("200", {}, "400", "401", "503")
+                | {"200": {"description": "events", "content": {"text/event-stream": {}}}},
             }
         },
     },

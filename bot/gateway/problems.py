@@ -29,6 +29,7 @@ STATUS = {
     "no_greeting": 503,
     "actions_down": 503,
     "database_down": 503,
+    "dialogue_down": 503,
 }
 
 

@@ -16,8 +16,12 @@ ENTITIES = {"code": "otp_code", "account": "account", "birth_date": "birth_date"
 SHOWN_AS = "••••••"
 MAX_LENGTH = 500
 
-_ACCOUNT = re.compile(r"[0-9A-Za-z][0-9A-Za-z\- ]{2,18}[0-9A-Za-z]")
-_BIRTH_DATE = re.compile(r"(?:民國|民国)?\s*\d{1,4}\s*[-/.年 ]\s*\d{1,2}\s*[-/.月 ]\s*\d{1,2}\s*日?|\d{6,8}", re.ASCII)
+# Groups that each hold a digit: words around the number are not part of it.
+_ACCOUNT = re.compile(r"[A-Za-z]*\d[0-9A-Za-z]*(?:[ -][A-Za-z]*\d[0-9A-Za-z]*)*", re.ASCII)
+_BIRTH_DATE = re.compile(
+    r"(?:民國|民国)?\s*(?<![\d/.-])(?:\d{1,4}\s*[-/.年 ]\s*\d{1,2}\s*[-/.月 ]\s*\d{1,2}(?!\d)\s*日?|\d{6,8}(?!\d))",
+    re.ASCII,
+)
 _EMAIL = re.compile(r"[^@\s，,：:]{1,64}@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"\+?\d[\d\s()\-]{5,22}\d", re.ASCII)
 _LEAST_CODE_DIGITS = 4
@@ -28,7 +32,7 @@ def secret_in(text: str, awaiting: dict[str, Any] | None) -> tuple[str, str] | N
     """Return kind and value if `text` holds the secret that is being asked for, else None."""
     kind = (awaiting or {}).get("kind")
     plain = unicodedata.normalize("NFKC", text)
-    if kind == "code" and len(ascii_digits(plain)) >= _LEAST_CODE_DIGITS:
+    if kind == "code" and len(ascii_digits(plain)) >= _LEAST_CODE_DIGITS and len(text) <= MAX_LENGTH:
         return "code", text
     if kind == "birth_date" and (found := _BIRTH_DATE.search(plain)):
         return "birth_date", found.group()

@@ -40,10 +40,13 @@ def check_origin(request: Request, allowed: tuple[str, ...]) -> None:
         raise Problem("wrong_origin")
     if origin is None:
         return
-    own = f"{urlsplit(origin).scheme}://{request.headers.get('host', '')}"
-    if origin not in allowed and not (origin == own and origin.startswith(("http://", "https://"))):
+    host = request.headers.get("host", "")
+    if origin not in allowed and not (host and origin in (f"http://{host}", f"https://{host}")):
         raise Problem("wrong_origin")
 
 
 def _host(request: Request) -> str:
-    return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""

@@ -16,6 +16,7 @@ from bot.gateway.turns import Turns
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 2.0  # another gateway may have written
+AT_ONCE = 200
 
 
 def stream(
@@ -35,10 +36,13 @@ def stream(
             await response.write(": hello\n\n")
             while True:
                 news.clear()
-                for message, state in await asyncio.to_thread(log.after, conversation, last):
+                found = await asyncio.to_thread(log.after, conversation, last, AT_ONCE)
+                for message, state in found:
                     data = json.dumps(shown(message, state), ensure_ascii=False)
                     await response.write(f"id: {message.seq}\nevent: message\ndata: {data}\n\n")
                     last, quiet = message.seq, 0.0
+                if len(found) == AT_ONCE:
+                    continue
                 if quiet >= HEARTBEAT_SECONDS:
                     await response.write(": still here\n\n")
                     quiet = 0.0

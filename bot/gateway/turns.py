@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -21,7 +23,7 @@ from bot.content.institutions import Institution
 from bot.content.language import LANGUAGE_NAMES, LANGUAGES, detect_language
 from bot.contracts.redaction import hide_digits
 from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, parse_payload, payload
-from bot.conversations.log import ConversationLog, OtherContent, Received, Said
+from bot.conversations.log import ConversationLog, NoLongerCurrent, OtherContent, Received, Said
 from bot.conversations.models import Conversation, Message
 from bot.gateway import buttons
 from bot.gateway.problems import Problem
@@ -29,9 +31,11 @@ from bot.gateway.secrets import ENTITIES, SHOWN_AS, secret_in
 
 logger = logging.getLogger(__name__)
 
-WAIT_FOR_TURN_SECONDS = 5.0
+ANSWER_SECONDS = 4.6  # for everything between a message and its answer: the customer is promised five
+LEAST_TURN_SECONDS = 1.0  # a turn that has less is not begun
 
 T = TypeVar("T")
+MakeTurn = Callable[[float], Awaitable[dict[str, Any]]]  # within so many seconds
 
 
 class Turns:
@@ -52,15 +56,18 @@ class Turns:
         self._button_key = button_key
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._news: dict[str, set[asyncio.Event]] = {}
+        self._running: set[asyncio.Task[list[Message]]] = set()
 
     async def text(self, conversation: Conversation, id_: str, text: str) -> list[Message]:
         """Answer what the customer wrote."""
+        # By what was sent, not by what it was taken for: that depends on what is asked for meanwhile.
+        fingerprint = self._print("text", text)
         secret = secret_in(text, conversation.awaiting)
         if secret:
-            return await self.secret(conversation, id_, *secret)
+            return await self.secret(conversation, id_, *secret, fingerprint)
         shown = hide_digits(text, self._published)
         language = detect_language(text, conversation.language)
-        received = Received(id_, self._print("text", text), shown, language, {"text": shown})
+        received = Received(id_, fingerprint, shown, language, {"text": shown})
         return await self._take(conversation, received)
 
     async def button(self, conversation: Conversation, id_: str, given: str) -> list[Message]:
@@ -71,16 +78,13 @@ class Turns:
             raise Problem("button_void")
         button = message.buttons[place[1]]
         pressed, fingerprint = button["payload"], self._print("button", given)
-        state = await self._call(self._log.answers, conversation.id, id_)
-        if not state and not buttons.is_current(pressed, message, conversation):
-            raise Problem("button_void")
+        is_current = partial(buttons.is_current, pressed, message)
         chosen = {e["entity"]: e["value"] for e in parse_payload(pressed)["entities"]}.get("language")
         language = chosen if chosen in LANGUAGES else conversation.language
         if chosen in LANGUAGES:
             pressed = payload("language_chosen")
-        return await self._take(
-            conversation, Received(id_, fingerprint, button["title"], language, {"payload": pressed})
-        )
+        received = Received(id_, fingerprint, button["title"], language, {"payload": pressed})
+        return await self._take(conversation, received, is_current=is_current)
 
     async def language(self, conversation: Conversation, id_: str, language: str) -> list[Message]:
         """Answer in another language from now on."""
@@ -89,12 +93,14 @@ class Turns:
         )
         return await self._take(conversation, received)
 
-    async def secret(self, conversation: Conversation, id_: str, kind: str, value: str) -> list[Message]:
+    async def secret(
+        self, conversation: Conversation, id_: str, kind: str, value: str, fingerprint: str | None = None
+    ) -> list[Message]:
         """Put a secret into the vault and let the engine have its reference."""
-        received = Received(id_, self._print(kind, value), SHOWN_AS, conversation.language, None)
+        received = Received(id_, fingerprint or self._print(kind, value), SHOWN_AS, conversation.language, None)
 
-        async def reference() -> dict[str, Any]:
-            put = await self._actions.put_secret(conversation.id, kind, value)
+        async def reference(seconds: float) -> dict[str, Any]:
+            put = await self._actions.put_secret(conversation.id, kind, value, seconds)
             return {"payload": payload("inform", **{ENTITIES[kind]: put})}
 
         return await self._take(conversation, received, reference)
@@ -112,31 +118,60 @@ class Turns:
         self,
         conversation: Conversation,
         received: Received,
-        make_turn: Callable[[], Any] | None = None,
+        make_turn: MakeTurn | None = None,
+        is_current: Callable[[Conversation], bool] = lambda _: True,
     ) -> list[Message]:
-        async with self._turn_of(conversation.id):
+        """Run a turn to its end, even if the browser goes meanwhile: the answer is there when it returns."""
+        task = asyncio.create_task(self._run(conversation, received, make_turn, is_current))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[list[Message]]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # said to whoever waits; if nobody does, the log has the state
+
+    async def finish(self) -> None:
+        """Wait for the turns that are under way."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=ANSWER_SECONDS)
+
+    async def _run(
+        self,
+        conversation: Conversation,
+        received: Received,
+        make_turn: MakeTurn | None,
+        is_current: Callable[[Conversation], bool],
+    ) -> list[Message]:
+        until = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        async with self._turn_of(conversation.id, until - LEAST_TURN_SECONDS):
             try:
-                state = await self._call(self._log.receive, conversation.id, received)
+                state = await self._call(self._log.receive, conversation.id, received, is_current)
             except OtherContent as problem:
                 raise Problem("other_content") from problem
+            except NoLongerCurrent as problem:
+                raise Problem("button_void") from problem
             if state == "answered":
                 return await self._call(self._log.answers, conversation.id, received.id)
             self._tell(conversation.id)
             try:
-                return await self._answer(conversation.id, received.id, make_turn, again=state != "new")
+                return await self._answer(conversation.id, received, make_turn, state != "new", until)
             except CallFailed as failed:
-                await self._call(self._log.fail, conversation.id, received.id)
-                code = failed.error if failed.error in _ERRORS else "engine_down"
-                raise Problem(code, unknown=failed.done == "unknown") from failed
+                with contextlib.suppress(Problem):  # what failed is what the customer is told; the id can be sent again
+                    await self._call(self._log.fail, conversation.id, received.id)
+                raise Problem(_ERRORS.get(failed.error, "engine_down"), unknown=failed.done == "unknown") from failed
 
     async def _answer(
-        self, conversation: str, id_: str, make_turn: Callable[[], Any] | None, again: bool
+        self, conversation: str, received: Received, make_turn: MakeTurn | None, again: bool, until: float
     ) -> list[Message]:
+        clock, id_ = asyncio.get_running_loop().time, received.id
         now, turn = await self._call(self._log.turn, conversation, id_)
         if turn is None and make_turn:
-            turn = await make_turn()
+            turn = await make_turn(until - LEAST_TURN_SECONDS - clock())
             await self._call(self._log.set_turn, conversation, id_, turn)
-        answer = await self._engine.turn(self._request(now, id_, turn or {}, again))
+        turn = turn or received.turn or {}
+        answer = await self._engine.turn(self._request(now, id_, turn, again), until - clock())
         try:
             messages = await self._call(self._log.answer, conversation, id_, _said(answer))
         except Problem as problem:
@@ -166,11 +201,12 @@ class Turns:
         return hmac.new(self._button_key, text, hashlib.sha256).hexdigest()
 
     @asynccontextmanager
-    async def _turn_of(self, conversation: str) -> AsyncIterator[None]:
+    async def _turn_of(self, conversation: str, until: float) -> AsyncIterator[None]:
         """Hold the conversation's turn; raise `busy` when the one before does not end in time."""
         lock = self._locks.setdefault(conversation, asyncio.Lock())
         try:
-            await asyncio.wait_for(lock.acquire(), WAIT_FOR_TURN_SECONDS)
+            async with asyncio.timeout_at(until):
+                await lock.acquire()
         except TimeoutError as problem:
             raise Problem("busy") from problem
         try:
@@ -204,7 +240,8 @@ class Turns:
             news.set()
 
 
-_ERRORS = frozenset({"engine_down", "actions_down", "database_down"})
+# What failed, as the customer is told. A database of the engine: here the message itself is kept.
+_ERRORS = {"engine_down": "engine_down", "actions_down": "actions_down", "database_down": "dialogue_down"}
 
 
 def _said(answer: TurnAnswer) -> list[Said]:

@@ -63,7 +63,7 @@ function show(message) {
   if (message.buttons.length) item.append(choices(message.buttons));
   log.append(item);
   if (message.from === "customer") {
-    if (message.state === "failed") failed(item, null, null);
+    if (message.state === "failed") failed(item, word("not_answered"), null);
   } else {
     if (message.language && message.language !== language) setLanguage(message.language);
     openField(message.ask || null);
