@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from actions.adapters.aes_gcm import AesGcm
 from actions.adapters.demo_customers import seed
@@ -72,7 +73,7 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
         vault=vault,
         identification=identification,
         one_time_password=OneTimePassword(work, clock, vault, identification, core, outbox, rules, pepper),
-        password_unlock=PasswordUnlock(work, clock, core, outbox, zones),
+        password_unlock=PasswordUnlock(work, clock, core, outbox, _unlock_zones(institutions)),
         error_report=ErrorReport(work, clock, cipher, vault, zones),
         outbox=outbox,
     )
@@ -98,6 +99,10 @@ def _otp_rules(institution: Institution) -> OtpRules:
         resend_seconds=institution.otp_resend_seconds,
         wrong_attempts=institution.otp_wrong_attempts,
     )
+
+
+def _unlock_zones(institutions: Mapping[str, Institution]) -> dict[str, ZoneInfo]:
+    return {i.id: i.zone for i in institutions.values() if i.self_unlock_per_day is not None}
 
 
 def _template_facts(institutions: Mapping[str, Institution]) -> dict[str, str]:

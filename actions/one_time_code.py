@@ -190,8 +190,12 @@ class ActionAskOtpCode(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
         who, purpose = caller(tracker), PURPOSES[str(tracker.active_loop_name)]
-        sent = await call(self._services.one_time_password.pending, who.conversation, purpose)
-        shown = await call(self._services.identification.destinations, who.conversation)
+        try:
+            sent = await call(self._services.one_time_password.pending, who.conversation, purpose)
+            shown = await call(self._services.identification.destinations, who.conversation)
+        except Refusal as refusal:
+            say(dispatcher, refusal)
+            return [SlotSet(step, None) for step in ("account", "birth_date", "otp_channel", "otp_code")]
         other = {"sms": shown.sms, "email": shown.email} | {sent.channel: None}
         ask = {
             "kind": "code",

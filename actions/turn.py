@@ -32,7 +32,7 @@ def caller(tracker: Tracker) -> Caller:
         conversation=tracker.sender_id,
         institution=said.get("institution", "hnyc"),
         language=said.get("language", "zh-Hant"),
-        from_link=bool(said.get("link")),
+        from_link=bool(said.get("link", True)),
     )
 
 

@@ -23,6 +23,12 @@ class EmbeddedCore:
     def customer(self, session: Session, account: str) -> Customer:
         return _customer(session.get_one(Account, account))
 
+    def mail_domains(self, session: Session, institution: str) -> Sequence[str]:
+        addresses = session.scalars(
+            select(Account.email).where(Account.institution == institution, Account.email.is_not(None))
+        )
+        return sorted(str(address).rpartition("@")[2] for address in addresses) or ["example.com"]
+
     def password(self, session: Session, account: str) -> PasswordState:
         row = session.get_one(Account, account, with_for_update=True)
         return PasswordState(row.id, row.locked_at, row.suspended_at)

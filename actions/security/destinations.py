@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 
 
 def mask_phone(number: str) -> str:
@@ -29,20 +30,18 @@ def identity_of(pepper: bytes, institution: str, account: str, birth_date: str) 
     return hmac.new(pepper, f"who|{institution}|{account}|{birth_date}".encode(), hashlib.sha256).hexdigest()
 
 
-_MAIL_DOMAINS = ("gmail.com", "yahoo.com.tw", "hotmail.com", "msa.hinet.net", "icloud.com", "outlook.com")
-_PHONE_STARTS = ("091", "092", "093", "095", "096", "097", "098")
-
-
-def plausible_destinations(pepper: bytes, institution: str, account: str, birth_date: str) -> dict[str, str]:
+def plausible_destinations(
+    pepper: bytes, institution: str, account: str, birth_date: str, mail_domains: Sequence[str]
+) -> dict[str, str]:
     """Return masked destinations for details that match nobody: the same ones for the same details, always.
 
     They depend on everything entered, so that trying birth dates shows nothing about the account.
+    `mail_domains`: those of real customers; a domain that only strangers are shown would tell them apart.
     """
     seed = hmac.new(pepper, f"{institution}|{account}|{birth_date}".encode(), hashlib.sha256).digest()
-    return {
-        "sms": f"{_PHONE_STARTS[seed[0] % len(_PHONE_STARTS)]}***{int.from_bytes(seed[1:5], 'big') % 1000:03d}",
-        "email": f"{chr(ord('a') + seed[5] % 26)}**@{_MAIL_DOMAINS[seed[6] % len(_MAIL_DOMAINS)]}",
-    }
+    start, end = f"09{seed[0] % 10}", int.from_bytes(seed[1:5], "big") % 1000
+    letter, domain = chr(ord("a") + seed[5] % 26), mail_domains[int.from_bytes(seed[6:10], "big") % len(mail_domains)]
+    return {"sms": f"{start}***{end:03d}", "email": f"{letter}**@{domain}"}
 
 
 def looks_like_contact(text: str) -> bool:

@@ -83,7 +83,7 @@ class Identification:
             customer = self._core.find(session, row.institution, number)
             matches = customer is not None and customer.birth_date == born
             details = (row.institution, number.reveal(), born.isoformat())
-            invented = plausible_destinations(self._pepper, *details)
+            invented = plausible_destinations(self._pepper, *details, self._core.mail_domains(session, row.institution))
             shown = _destinations(customer) if customer and matches else Destinations(**invented)
             row.identity = identity_of(self._pepper, *details)
             row.account_id = customer.account if customer and matches else None

@@ -23,6 +23,7 @@ from actions.storage.unit_of_work import UnitOfWork
 logger = logging.getLogger(__name__)
 
 SENDING_LEASE = timedelta(seconds=60)
+STALE_CODE = timedelta(seconds=60)  # the customer can have another by then, and this one confuses
 MOST_ATTEMPTS = 8
 AT_MOST_ONCE = frozenset({"one_time_code"})
 
@@ -100,20 +101,22 @@ class Outbox:
 
     @staticmethod
     def _give_up_codes(session: Session, now: datetime) -> None:
-        """A code whose relay died in the act may have left: it is not sent again."""
+        """A code whose relay died in the act may have left: it is not sent again. Nor is one that waited long."""
+        may_have_left = (OutboxMessage.state == "sending") & (OutboxMessage.due_at <= now)
+        is_stale = (OutboxMessage.state == "queued") & (OutboxMessage.queued_at <= now - STALE_CODE)
         session.execute(
             update(OutboxMessage)
-            .where(OutboxMessage.state == "sending", OutboxMessage.at_most_once, OutboxMessage.due_at <= now)
+            .where(OutboxMessage.at_most_once, may_have_left | is_stale)
             .values(state="dead", ciphertext=b"")
         )
 
     def _send(self, id_: str) -> int:
         with self._work.begin() as session:
             row = session.get_one(OutboxMessage, id_)
-            kind, message = row.kind, Message(**json.loads(self._cipher.open(row.ciphertext, id_)))
+            kind, sealed = row.kind, row.ciphertext
             session.rollback()
         try:
-            self._messenger.send(message)
+            self._messenger.send(Message(**json.loads(self._cipher.open(sealed, id_))))
         except Exception as problem:  # whatever happened, the attempt counts; only NotSent has words fit for a log
             reason = problem if isinstance(problem, NotSent) else type(problem).__name__
             logger.warning("Message %s (%s) was not sent: %s", id_, kind, reason)

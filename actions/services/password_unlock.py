@@ -15,7 +15,7 @@ from actions.security.errors import UnlockUnverified
 from actions.security.password_unlock import may_unlock, unlock_day, used_today
 from actions.services.outbox import Outbox
 from actions.services.ports import Clock, CoreSystem
-from actions.storage.models import ChallengeRecord, Unlock
+from actions.storage.models import ChallengeRecord, Identification, Unlock
 from actions.storage.unit_of_work import UnitOfWork
 
 PURPOSE = "unlock_password"
@@ -46,7 +46,7 @@ class PasswordUnlock:
         `UnlockUsedToday` or `UnlockDoneToday`. The same verified code again: the same receipt. Everything is decided from
         rows read inside the transaction that acts.
         """
-        zone = self._zones[institution]
+        zone = self._zone(institution)
         with self._work.begin() as session:
             now = self._clock.now()
             challenge = self._authority(session, conversation)
@@ -81,16 +81,26 @@ class PasswordUnlock:
             return receipt
 
     def refuse_second(self, conversation: str, institution: str) -> None:
-        """Raise the refusal if this conversation has unlocked today: it need not be verified again to hear that."""
-        zone = self._zones[institution]
+        """Raise the refusal if this conversation has unlocked today: it need not be verified again to hear that.
+
+        Only while it is still about the same customer.
+        """
+        zone = self._zone(institution)
         with self._work.begin() as session:
             now = self._clock.now()
             used = session.scalar(
                 select(Unlock).where(Unlock.conversation == conversation, Unlock.day == unlock_day(now, zone))
             )
-            if used:
+            who = session.get(Identification, conversation)
+            if used and who and who.account_id == used.account_id:
                 locked = self._core.password(session, used.account_id).locked_at is not None
                 raise used_today(used.at, now, zone, still_locked=locked)
+
+    def _zone(self, institution: str) -> ZoneInfo:
+        """Return where the institution's day ends; raise `UnlockUnverified` where it has no self-service unlock."""
+        if institution not in self._zones:
+            raise UnlockUnverified
+        return self._zones[institution]
 
     def _authority(self, session: Session, conversation: str) -> ChallengeRecord:
         """The newest code of this conversation and purpose, if it was verified and is still good for it."""

@@ -43,6 +43,9 @@ class CoreSystem(Protocol):
 
     def customer(self, session: Session, account: str) -> Customer: ...
 
+    def mail_domains(self, session: Session, institution: str) -> Sequence[str]:
+        """Return mail domains that customers have, as often as they have them; never empty, always in one order."""
+
     def password(self, session: Session, account: str) -> PasswordState:
         """Return the state, locked against change until the transaction ends."""
 

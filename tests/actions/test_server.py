@@ -312,7 +312,6 @@ def test_a_body_that_is_no_object_is_refused_without_a_word(process: Process, pa
 FAILING = [
     call("action_password_unlock", CANARY),
     call("action_password_unlock", {"sender_id": CANARY, "latest_message": CANARY}),
-    call("action_password_unlock", {**TRACKER, "latest_message": {"metadata": {"institution": CANARY}}}),
     call("action_open_one_time_code", {**TRACKER, "latest_message": {"metadata": {"institution": CANARY}}}),
     call("action_ask_otp_code", {**TRACKER, "active_loop": {"name": CANARY}}),
     call("action_report_status", {**TRACKER, "slots": {"status_reference": [CANARY]}}),

@@ -269,7 +269,7 @@ def test_what_the_engine_says_of_a_failure_reaches_the_customer(
 ) -> None:
     text = unlike("失敗")
     engine.script(text, lambda _: refused(error, done))
-    code = error if error in ("actions_down", "database_down") else "engine_down"
+    code = {"actions_down": "actions_down", "database_down": "dialogue_down"}.get(error, "engine_down")
     assert_problem(customer.post("messages", text=text), 503, code, unknown=done == "unknown")
 
 
