@@ -66,17 +66,15 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace, settings: Settings) -> int:
     from bot import supervisor, training
 
-    if training.is_stale():
-        try:
-            training.train_if_stale(supervisor.say)
-        except training.TrainingFailed as problem:
-            print(f"anxin: training failed; the last lines of {training.LOG}:\n{problem}", file=sys.stderr)
-            return 1
     try:
+        supervisor.refuse_taken_ports(settings)
+        training.train_if_stale(supervisor.say)
         return asyncio.run(supervisor.run(settings))
+    except training.TrainingFailed as problem:
+        print(f"anxin: training failed; the last lines of {training.LOG}:\n{problem}", file=sys.stderr)
     except supervisor.CannotStart as problem:
         print(f"anxin: {problem}", file=sys.stderr)
-        return 1
+    return 1
 
 
 def _train(options: argparse.Namespace, settings: Settings) -> int:

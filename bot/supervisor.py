@@ -80,8 +80,7 @@ def say(text: str, name: str = "anxin") -> None:
 async def run(settings: Settings) -> int:
     """Start everything, say when it is ready, and keep it running until a signal; return the exit status."""
     kids, started = children(settings), time.monotonic()
-    for child in kids:
-        _refuse_taken_port(child)
+    refuse_taken_ports(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -100,15 +99,17 @@ async def run(settings: Settings) -> int:
     return 0
 
 
-def _refuse_taken_port(child: Child) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", child.port))
-        except OSError:
-            raise CannotStart(
-                f"Port {child.port} of the {child.name} is in use. End the other program, or set {child.setting}."
-            ) from None
+def refuse_taken_ports(settings: Settings) -> None:
+    """Raise `CannotStart` if another program has one of our ports."""
+    for child in children(settings):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", child.port))
+            except OSError:
+                raise CannotStart(
+                    f"Port {child.port} of the {child.name} is in use. End the other program, or set {child.setting}."
+                ) from None
 
 
 async def _keep_running(child: Child, stop: asyncio.Event) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.conftest import REPORT_REFERENCE, Anxin, Customer
+from tests.e2e.conftest import REPORT_REFERENCE, ROOT, Anxin, Customer
 
 LOCKED = ("900028", "071/02/02")
 
@@ -201,12 +203,40 @@ def test_cancel_works_at_every_step(anxin: Anxin, flow) -> None:  # type: ignore
 
 def test_three_misunderstandings_offer_a_person(anxin: Anxin) -> None:
     customer = anxin.customer()
-    for words in ("系統怪怪的", "那個東西", "到底怎樣"):
+    for words in not_understood(anxin)[:3]:
         customer.say(words)
     decisions = [m.get("decision") for m in customer.messages]
     assert decisions[-1] in ("clarify", "handover")
     assert "找真人客服" in [b["title"] for m in customer.messages for b in m["buttons"]]
     assert "412-8889" in customer.text
+
+
+def not_understood(anxin: Anxin) -> list[str]:
+    """Vague words that the model of today does not take for anything."""
+    vague = [
+        "那個東西",
+        "到底怎樣",
+        "怎麼會這樣",
+        "就是那個啊",
+        "然後呢然後",
+        "它又那樣了",
+        "這個那個",
+        "有點怪",
+        "不太對勁",
+        "嗯那個什麼",
+        "反正就這樣",
+        "欸對那個",
+    ]
+    done = subprocess.run(
+        [str(ROOT / "anxin"), "understand"],
+        input="\n".join(vague),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [str(one["text"]) for one in found if one["decision"] != "answer"]
 
 
 def test_a_person_comes_with_hours_and_the_conversations_reference(anxin: Anxin) -> None:

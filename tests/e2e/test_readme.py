@@ -78,8 +78,9 @@ def read_until(terminal: int, words: str, seconds: float = 90) -> None:
 
 def test_the_second_start_is_quick_and_ctrl_c_ends_everything(tmp_path_factory: pytest.TempPathFactory) -> None:
     running = start(tmp_path_factory.mktemp("second"))
-    assert "Training" not in running.output.read_text(errors="replace")
+    said = running.output.read_text(errors="replace")
     stop(running)
+    assert "Training" not in said
     time.sleep(0.5)
     said = running.output.read_text(errors="replace")
     assert "Stopped." in said
