@@ -1,4 +1,4 @@
-"""Custom actions of error reports: file one, look one up."""
+"""Custom actions that take down and file an error report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from actions.bootstrap import Services
-from actions.security.error_report import ReportContent, read_reference
-from actions.security.errors import ReferenceUnreadable, Refusal
+from actions.security.error_report import ReportContent
+from actions.security.errors import Refusal
 from actions.turn import call, caller, entity, intent, say, text
 
 STEPS = ("report_platform", "report_description", "report_since", "report_contact", "report_confirmed")
@@ -201,59 +201,6 @@ class ActionFileErrorReport(Action):
         return []
 
 
-class ActionOpenReportStatus(Action):
-    """Starts a look-up; a reference in the same message is taken at once."""
-
-    def name(self) -> str:
-        return "action_open_report_status"
-
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        found = _reference_in(text(tracker))
-        start = [ActiveLoop(None), SlotSet("requested_slot", None), SlotSet("status_reference", found)]
-        return [*start, FollowupAction("action_report_status" if found else "report_status_form")]
-
-
-class ValidateReportStatusForm(FormValidationAction):
-    def name(self) -> str:
-        return "validate_report_status_form"
-
-    async def extract_status_reference(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
-    ) -> Slots:
-        found = _reference_in(text(tracker))
-        if found:
-            return {"status_reference": found}
-        looks_meant = tracker.get_slot("requested_slot") and any(c.isdigit() for c in text(tracker))
-        if looks_meant:
-            say(dispatcher, ReferenceUnreadable())
-        return {}
-
-    async def validate_status_reference(
-        self, value: str | None, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
-    ) -> Slots:
-        return {"status_reference": value}
-
-
-class ActionReportStatus(Action):
-    """Says how a report stands, and nothing of its content."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    def name(self) -> str:
-        return "action_report_status"
-
-    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        try:
-            status = await call(self._services.error_report.status, tracker.get_slot("status_reference") or "")
-        except Refusal as refusal:
-            say(dispatcher, refusal)
-        else:
-            response = f"utter_report_{status.status}"
-            dispatcher.utter_message(response=response, report=status.reference, filed_at=status.filed_at)
-        return [SlotSet("status_reference", None)]
-
-
 def _free_text(tracker: Tracker, slot: str) -> Slots:
     """Take the message as the text that is asked for, unless it is clearly something else."""
     written, meant = text(tracker).strip(), intent(tracker)
@@ -274,10 +221,3 @@ def _platform_named(words: str, platforms: tuple[str, ...]) -> str | None:
     plain = words.lower().replace(" ", "").replace("_", "")
     named = [p for p in platforms if p.lower().replace(" ", "").replace("_", "") in plain]
     return max(named, key=len) if plain and named else None
-
-
-def _reference_in(words: str) -> str | None:
-    try:
-        return read_reference(words)
-    except ReferenceUnreadable:
-        return None

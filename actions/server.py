@@ -15,7 +15,7 @@ from sanic import HTTPResponse, Request, Sanic, empty
 from sanic import json as json_response
 from sanic.exceptions import SanicException
 
-from actions import error_report, one_time_code, password_unlock
+from actions import error_report, one_time_code, password_unlock, report_status
 from actions.api import internal_api
 from actions.bootstrap import Services
 from bot.contracts.failures import described
@@ -81,9 +81,9 @@ def register_actions(services: Services) -> ActionExecutor:
         error_report.ValidateErrorReportForm(services),
         error_report.ActionAskReportConfirmed(services),
         error_report.ActionFileErrorReport(services),
-        error_report.ActionOpenReportStatus(),
-        error_report.ValidateReportStatusForm(),
-        error_report.ActionReportStatus(services),
+        report_status.ActionOpenReportStatus(),
+        report_status.ValidateReportStatusForm(),
+        report_status.ActionReportStatus(services),
     ):
         executor.register_action(action)
     return executor
@@ -143,8 +143,8 @@ def _run_relay(app: Sanic) -> None:
 
     @app.after_server_start
     async def start(app: Sanic) -> None:
-        app.add_task(relay(app), name="relay")
+        app.ctx.relay = asyncio.create_task(relay(app))
 
     @app.before_server_stop
     async def stop(app: Sanic) -> None:
-        await app.cancel_task("relay", raise_exception=False)
+        app.ctx.relay.cancel()

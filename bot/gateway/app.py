@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from bot.contracts.metrics import Counters
 from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
 from bot.conversations.log import ConversationLog
 from bot.conversations.models import Conversation, Message
-from bot.gateway import buttons, health, pages, problems, sessions
+from bot.gateway import bodies, buttons, health, pages, problems, sessions
 from bot.gateway.openapi import OPENAPI
 from bot.gateway.problems import Problem
 from bot.gateway.secrets import KINDS, MAX_LENGTH
@@ -42,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 API = "/Webhook/api"
 MAX_BODY_BYTES = 8 * 1024
-MAX_TEXT = 2000
 LOG_THREADS = 32
 STATIC = Path(__file__).resolve().parents[1] / "web" / "static"
 
@@ -112,7 +110,7 @@ def _serve_api(app: Sanic) -> None:
         link = body.get("link")
         if not isinstance(institution, str) or institution not in parts.institutions or language not in LANGUAGES:
             raise Problem("bad_request")
-        if link is not None and not (isinstance(link, str) and len(link) <= MAX_TEXT):
+        if link is not None and not (isinstance(link, str) and len(link) <= bodies.MAX_TEXT):
             raise Problem("bad_request")
         request.ctx.institution, request.ctx.language = institution, language
         conversation, token = await _logged(parts.log.open, institution, language, bool(link))
@@ -124,7 +122,7 @@ def _serve_api(app: Sanic) -> None:
     @app.post(f"{API}/messages")
     async def message(request: Request) -> HTTPResponse:
         parts, body = _begin(request, {"id", "text", "button", "language"}, {"id"})
-        id_, text, button, language = _id(body), body.get("text"), body.get("button"), body.get("language")
+        id_, text, button, language = bodies.id_of(body), body.get("text"), body.get("button"), body.get("language")
         if sum(given is not None for given in (text, button, language)) != 1:
             raise Problem("bad_request")
         conversation = await _conversation(request)
@@ -133,9 +131,9 @@ def _serve_api(app: Sanic) -> None:
                 raise Problem("bad_request")
             said = await parts.turns.language(conversation, id_, language)
         elif button is not None:
-            said = await parts.turns.button(conversation, id_, _string(button, 200))
+            said = await parts.turns.button(conversation, id_, bodies.string(button, 200))
         else:
-            written = _text(text)
+            written = bodies.message_text(text)
             request.ctx.language = detect_language(written, conversation.language)
             said = await parts.turns.text(conversation, id_, written)
         return _answered(request, parts, said)
@@ -145,20 +143,20 @@ def _serve_api(app: Sanic) -> None:
         parts, body = _begin(request, {"id", "kind", "value"}, {"id", "kind", "value"})
         if body["kind"] not in KINDS:
             raise Problem("bad_request")
-        id_, value = _id(body), _string(body["value"], MAX_LENGTH)
+        id_, value = bodies.id_of(body), bodies.string(body["value"], MAX_LENGTH)
         conversation = await _conversation(request)
         return _answered(request, parts, await parts.turns.secret(conversation, id_, body["kind"], value))
 
     @app.get(f"{API}/messages")
     async def messages(request: Request) -> HTTPResponse:
-        after, conversation = _after(request.args.get("after")), await _conversation(request)
+        after, conversation = bodies.number(request.args.get("after")), await _conversation(request)
         parts: Parts = request.app.ctx.parts
         found = await _logged(parts.log.after, conversation.id, after)
         return json_response({"messages": [shown(parts.button_key, m, state) for m, state in found]})
 
     @app.get(f"{API}/stream")
     async def events(request: Request) -> ResponseStream:
-        after = _after(request.headers.get("last-event-id") or request.args.get("after"))
+        after = bodies.number(request.headers.get("last-event-id") or request.args.get("after"))
         conversation, parts = await _conversation(request), request.app.ctx.parts
         return stream(
             request,
@@ -243,49 +241,8 @@ def _serve_pages(app: Sanic) -> None:
 
 
 def _begin(request: Request, allowed: set[str], needed: set[str]) -> tuple[Parts, dict[str, Any]]:
-    """Check origin, type and shape of a POST; return the parts and the body."""
     parts: Parts = request.app.ctx.parts
-    sessions.check_origin(request, parts.settings.public_origins)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem("bad_request")
-    try:
-        body = json.loads(request.body, parse_constant=_refuse)
-    except (ValueError, RecursionError) as problem:
-        raise Problem("bad_request") from problem
-    if not isinstance(body, dict) or not needed <= set(body) <= allowed:
-        raise Problem("bad_request")
-    return parts, body
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _id(body: dict[str, Any]) -> str:
-    try:
-        return str(uuid.UUID(_string(body["id"], 36)))
-    except ValueError as problem:
-        raise Problem("bad_request") from problem
-
-
-def _string(value: Any, most: int) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise Problem("bad_request")
-    if len(value) > most:
-        raise Problem("too_long")
-    return value
-
-
-def _text(value: Any) -> str:
-    return _string(value, MAX_TEXT).encode("utf-8", "replace").decode()
-
-
-def _after(given: str | None) -> int:
-    if given is None:
-        return 0
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise Problem("bad_request")
-    return int(given)
+    return parts, bodies.posted(request, parts.settings.public_origins, allowed, needed)
 
 
 async def _conversation(request: Request) -> Conversation:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -42,7 +43,12 @@ class Anxin:
 
     def newest_code(self) -> str:
         """Return the code that was sent last; it leaves a moment after the answer."""
-        time.sleep(0.3)
+        deadline = time.monotonic() + 15
+        waiting = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')"
+        with sqlite3.connect(self.var / "security.sqlite") as database:
+            while database.execute(waiting).fetchone() != (0,):
+                assert time.monotonic() < deadline, "a message does not leave the outbox"
+                time.sleep(0.05)
         return str([message for message in self.outbox() if "code" in message][-1]["code"])
 
     def anxin(self, *arguments: str) -> subprocess.CompletedProcess[str]:

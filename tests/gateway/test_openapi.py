@@ -13,7 +13,8 @@ import pytest
 
 from bot.content.institutions import load_institutions
 from bot.content.language import LANGUAGES
-from bot.gateway.app import MAX_TEXT, create_app
+from bot.gateway.app import create_app
+from bot.gateway.bodies import MAX_TEXT
 from bot.gateway.openapi import OPENAPI
 from bot.gateway.secrets import KINDS, MAX_LENGTH
 from bot.gateway.sessions import COOKIE
