@@ -29,6 +29,12 @@ _QUESTION = re.compile(
     r"[?？嗎吗呢哪幾几]|怎|多少|多久|如何|什麼|什么|點解|点解|\b(?:how|what|why|where|when|which|who|can i|do i|is it)\b",
     re.I,
 )
+_TIME = re.compile(
+    r"\d|今|昨|前天|早上|上午|中午|下午|晚上|凌晨|剛|刚|點|点鐘|点钟|開盤|开盘|收盤|收盘|[上這这]?[週周]|星期|禮拜|小時|小时|分鐘|分钟|更新|開始|开始"
+    r"|尋日|琴日|朝早|\b(?:today|yesterday|morning|noon|afternoon|evening|night|since|ago|week|hour|minute|update)",
+    re.I,
+)
+_ENDS_AS_QUESTION = re.compile(r"[?？嗎吗呢]\W*$")
 # A request to report, without saying what: nothing to keep as the description.
 _ONLY_ASKS = re.compile(
     r"回報|報告|报告|通報|反映|反應|反应|上報|上报|申訴|投訴|投诉|登記|登记|紀錄|记录|\b(?:report|file|log|tell|submit|complain)",
@@ -207,8 +213,11 @@ def _free_text(tracker: Tracker, slot: str) -> Slots:
     if tracker.get_slot("requested_slot") != slot or not written or meant in COMMANDS:
         return {}
     sure = float((tracker.latest_message.get("intent") or {}).get("confidence") or 0) >= SURE
-    is_other = meant not in FAULTS and sure and (slot == "report_since" or _QUESTION.search(written))
-    return {} if is_other else {slot: written}
+    if slot == "report_since":
+        is_text = bool(_TIME.search(written)) and not _ENDS_AS_QUESTION.search(written)
+    else:
+        is_text = not _QUESTION.search(written)
+    return {slot: written} if is_text or meant in FAULTS or not sure else {}
 
 
 def _described(written: str) -> str | None:

@@ -161,6 +161,16 @@ def test_a_report_is_filed_and_looked_up(anxin: Anxin) -> None:
     assert "沒有反應" not in stranger.text
 
 
+def test_a_time_in_words_is_taken_as_the_time_and_a_question_as_a_question(anxin: Anxin) -> None:
+    for words, taken in (("今天早上九點開始", True), ("昨天更新以後", True), ("客服電話多少", False)):
+        customer = anxin.customer()
+        customer.say("我要回報問題")
+        customer.press("e指發")
+        customer.say("按了下單沒有反應")
+        customer.say(words)
+        assert (customer.ask["kind"] == "contact") is taken, words
+
+
 def test_a_question_in_a_flow_is_answered_and_the_step_comes_back(anxin: Anxin) -> None:
     customer = anxin.customer()
     customer.say("解鎖密碼")
