@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Any
 
 from rasa_sdk import Action, FormValidationAction, Tracker
-from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from actions.bootstrap import Services
 from actions.security.error_report import ReportContent
 from actions.security.errors import Refusal
-from actions.turn import call, caller, entity, intent, say, text
+from actions.turn import Slots, call, caller, entity, intent, leave_form, say, text
 
 STEPS = ("report_platform", "report_description", "report_since", "report_contact", "report_confirmed")
 NO_CONTACT = "none"
@@ -42,8 +41,6 @@ _ONLY_ASKS = re.compile(
 )
 _LEAST_DESCRIPTION = 4
 
-Slots = dict[str, Any]
-
 
 class ActionOpenErrorReport(Action):
     """Starts a report with a key of its own: however often it is delivered, it is filed once.
@@ -65,8 +62,7 @@ class ActionOpenErrorReport(Action):
         steps = [SlotSet(step, known.get(step)) for step in STEPS]
         key = SlotSet("report_key", secrets.token_hex(16))
         return [
-            ActiveLoop(None),
-            SlotSet("requested_slot", None),
+            *leave_form(),
             *steps,
             key,
             FollowupAction("error_report_form"),
@@ -115,7 +111,7 @@ class ValidateErrorReportForm(FormValidationAction):
     ) -> Slots:
         chosen = entity(tracker, "report_confirmed")
         if not chosen and tracker.get_slot("requested_slot") == "report_confirmed":
-            chosen = {"affirm": "yes"}.get(intent(tracker))
+            chosen = "yes" if intent(tracker) == "affirm" else None
         return {"report_confirmed": chosen} if chosen else {}
 
     async def validate_report_platform(

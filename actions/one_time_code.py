@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rasa_sdk import Action, FormValidationAction, Tracker
-from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from actions.bootstrap import Services
 from actions.security.errors import NotIdentified, OtpNotSent, Refusal, ResendTooSoon
-from actions.turn import call, caller, entity, intent, say, text
+from actions.turn import Slots, call, caller, entity, intent, leave_form, say, text
 
 PURPOSES = {"password_unlock_form": "unlock_password", "one_time_code_form": "verify_identity"}
 GIVEN = "given"  # instead of a vault reference: the detail is known already
@@ -20,8 +18,6 @@ _CHANNEL_WORDS = {
     "sms": ("簡訊", "短訊", "短信", "手機", "手机", "電話", "电话", "sms", "phone", "text"),
     "email": ("信箱", "郵", "邮", "mail"),
 }
-
-Slots = dict[str, Any]
 
 
 class OpenVerifiedFlow(Action):
@@ -37,13 +33,13 @@ class OpenVerifiedFlow(Action):
         return "action_open_" + self.form.removesuffix("_form")
 
     def _is_offered(self, institution: str) -> bool:
-        return self._services.institutions[institution].id == "hnyc"
+        return self._services.institutions[institution].sends_codes
 
     async def _check(self, conversation: str, institution: str) -> None:
         """Raise a refusal that needs no code to be known."""
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        who, leave = caller(tracker), [ActiveLoop(None), SlotSet("requested_slot", None)]
+        who, leave = caller(tracker), leave_form()
         institution = self._services.institutions[who.institution]
         refused = "utter_otp_link_refused" if who.from_link and institution.link_trust != "full" else None
         if not self._is_offered(who.institution):

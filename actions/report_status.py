@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rasa_sdk import Action, FormValidationAction, Tracker
-from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from actions.bootstrap import Services
 from actions.security.error_report import read_reference
 from actions.security.errors import ReferenceUnreadable, Refusal
-from actions.turn import call, say, text
-
-Slots = dict[str, Any]
+from actions.turn import Slots, call, leave_form, say, text
 
 
 class ActionOpenReportStatus(Action):
@@ -25,7 +21,7 @@ class ActionOpenReportStatus(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
         found = _reference_in(text(tracker))
-        start = [ActiveLoop(None), SlotSet("requested_slot", None), SlotSet("status_reference", found)]
+        start = [*leave_form(), SlotSet("status_reference", found)]
         return [*start, FollowupAction("action_report_status" if found else "report_status_form")]
 
 

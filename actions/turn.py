@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rasa_sdk import Tracker
+from rasa_sdk.events import ActiveLoop, EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.security.errors import Refusal
 
 T = TypeVar("T")
+Slots = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ async def call(use_case: Callable[..., T], *values: Any) -> T:
 def say(dispatcher: CollectingDispatcher, refusal: Refusal) -> None:
     """Say a refusal by its response name, with its facts."""
     dispatcher.utter_message(response=refusal.response, **refusal.facts)
+
+
+def leave_form() -> list[EventType]:
+    """Return the events that end whatever form is open."""
+    return [ActiveLoop(None), SlotSet("requested_slot", None)]
 
 
 def entity(tracker: Tracker, name: str) -> str | None:

@@ -28,6 +28,7 @@ from actions.services.identification import Identification
 from actions.services.outbox import Outbox
 from actions.services.ports import Clock, CoreSystem, OtpRules
 from actions.services.vault import Vault
+from actions.storage.challenges import newest_challenge, newest_challenge_of
 from actions.storage.models import ChallengeRecord
 from actions.storage.models import Identification as IdentificationRow
 from actions.storage.unit_of_work import UnitOfWork
@@ -81,7 +82,8 @@ class OneTimePassword:
             sent_to = {"sms": who.sms, "email": who.email}.get(channel)
             if channel not in rules.ttl_seconds or not sent_to:
                 raise ChannelUnavailable
-            may_send_again(self._newest(session, str(who.identity), purpose), now)
+            previous = newest_challenge_of(session, purpose, identity=str(who.identity))
+            may_send_again(_challenge(previous) if previous else None, now)
             self._supersede(session, who, purpose, now)
             record = self._new_record(who, purpose, channel, sent_to, rules, now)
             code = new_code(rules.digits)
@@ -95,7 +97,7 @@ class OneTimePassword:
         """Return the code that is waited for; raise `OtpNotSent`."""
         with self._work.begin() as session:
             who = self._identification.current(session, conversation)
-            record = self._newest_record(session, conversation, purpose)
+            record = newest_challenge(session, purpose, conversation=conversation)
             if record is None:
                 raise OtpNotSent
             return _sent(record, self._rules[who.institution])
@@ -127,7 +129,7 @@ class OneTimePassword:
         rules: OtpRules,
     ) -> OtpRefusal | None:
         now = self._clock.now()
-        record = self._newest_record(session, conversation, purpose)
+        record = newest_challenge(session, purpose, conversation=conversation)
         if record is None:
             return OtpNotSent()
         try:
@@ -196,26 +198,6 @@ class OneTimePassword:
             )
         )
         return found is not None
-
-    @staticmethod
-    def _newest(session: Session, identity: str, purpose: str) -> Challenge | None:
-        """The last code for these details and this purpose, over all conversations (G8)."""
-        record = session.scalar(
-            select(ChallengeRecord)
-            .where(ChallengeRecord.identity == identity, ChallengeRecord.purpose == purpose)
-            .order_by(ChallengeRecord.sent_at.desc())
-            .limit(1)
-        )
-        return _challenge(record) if record else None
-
-    def _newest_record(self, session: Session, conversation: str, purpose: str) -> ChallengeRecord | None:
-        return session.scalar(
-            select(ChallengeRecord)
-            .where(ChallengeRecord.conversation == conversation, ChallengeRecord.purpose == purpose)
-            .order_by(ChallengeRecord.sent_at.desc())
-            .limit(1)
-            .with_for_update()
-        )
 
     @staticmethod
     def _supersede(session: Session, who: IdentificationRow, purpose: str, now: datetime) -> None:

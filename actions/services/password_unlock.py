@@ -15,6 +15,7 @@ from actions.security.errors import UnlockUnverified
 from actions.security.password_unlock import may_unlock, unlock_day, used_today
 from actions.services.outbox import Outbox
 from actions.services.ports import Clock, CoreSystem
+from actions.storage.challenges import newest_challenge
 from actions.storage.models import ChallengeRecord, Identification, Unlock
 from actions.storage.unit_of_work import UnitOfWork
 
@@ -104,13 +105,7 @@ class PasswordUnlock:
 
     def _authority(self, session: Session, conversation: str) -> ChallengeRecord:
         """The newest code of this conversation and purpose, if it was verified and is still good for it."""
-        challenge = session.scalar(
-            select(ChallengeRecord)
-            .where(ChallengeRecord.conversation == conversation, ChallengeRecord.purpose == PURPOSE)
-            .order_by(ChallengeRecord.sent_at.desc())
-            .limit(1)
-            .with_for_update()
-        )
+        challenge = newest_challenge(session, PURPOSE, conversation=conversation)
         if challenge is None or challenge.used_at is None or challenge.account_id is None:
             raise UnlockUnverified
         if not challenge.spent_at and self._clock.now() >= challenge.used_at + AUTHORITY_LASTS:

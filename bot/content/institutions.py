@@ -46,6 +46,7 @@ class Institution:
     otp_ttl_seconds: Mapping[str, int]  # by channel that this chat can send to: sms, email
     otp_resend_seconds: int
     otp_wrong_attempts: int
+    sends_codes: bool  # this chat sends its codes; elsewhere the platform one logs in to does
     self_unlock_per_day: int | None  # None: not a service of this institution
     platforms: tuple[str, ...]
     link_trust: str  # full | information
@@ -101,6 +102,7 @@ def _institution(data: dict[str, Any]) -> Institution:
         otp_ttl_seconds=limits["otp_ttl_seconds"],
         otp_resend_seconds=limits["otp_resend_seconds"],
         otp_wrong_attempts=limits["otp_wrong_attempts"],
+        sends_codes=limits["sends_codes"],
         self_unlock_per_day=limits["self_unlock_per_day"],
         platforms=tuple(limits["platforms"]),
         link_trust=data["default"]["link_trust"],

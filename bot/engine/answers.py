@@ -168,22 +168,15 @@ def caller_of(tracker: DialogueStateTracker) -> dict[str, Any]:
 
     Without a gateway: the default institution, and the language of the newest message that tells.
     """
+    messages = [event for event in tracker.events if isinstance(event, UserUttered)]
+    for message in reversed(messages):
+        if "institution" in (message.metadata or {}):
+            return dict(message.metadata)
     language = "zh-Hant"
-    for event in tracker.events:
-        if isinstance(event, UserUttered):
-            if "institution" in (event.metadata or {}):
-                return dict(_latest_caller(tracker))
-            if not (event.text or "").startswith("/"):  # a button's payload is in no language
-                language = detect_language(event.text or "", language)
+    for message in messages:
+        if not (message.text or "").startswith("/"):  # a button's payload is in no language
+            language = detect_language(message.text or "", language)
     return {"institution": DEFAULT_INSTITUTION, "language": language, "reference": "", "link": False}
-
-
-def _latest_caller(tracker: DialogueStateTracker) -> Mapping[str, Any]:
-    for event in reversed(tracker.events):
-        if isinstance(event, UserUttered) and "institution" in (event.metadata or {}):
-            caller: Mapping[str, Any] = event.metadata
-            return caller
-    raise LookupError("no message of the gateway in this conversation")
 
 
 def _misunderstandings(tracker: DialogueStateTracker) -> int:

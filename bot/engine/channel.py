@@ -94,23 +94,20 @@ async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -
     output = CollectedMessages()
     begin_turn()
     try:
-        message, parse = await _user_message(call, agent, output)
+        message = await _user_message(call, agent, output)
         if not (call.get("again") and await _answered_before(message, agent, output)):
             await on_new_message(message)
     except TurnAborted as aborted:
         logger.warning("A turn was refused: %s, done: %s.", aborted.error, aborted.done)
-        refused: dict[str, Any] = {"error": aborted.error, "done": aborted.done}
-        return json_response(refused, status=503)
+        return json_response(TurnRefused(error=aborted.error, done=aborted.done), status=503)
     except Exception as problem:
         # The type and the place only: the text of an exception may quote the customer.
         logger.error("A turn failed with %s.", described(problem))
         return json_response(TurnRefused(error="turn_failed", done="unknown"), status=503)
-    return json_response(_answer(output.messages, None if call.get("payload") else parse))
+    return json_response(_answer(output.messages, None if call.get("payload") else message.parse_data))
 
 
-async def _user_message(
-    call: dict[str, Any], agent: Agent, output: CollectedMessages
-) -> tuple[UserMessage, dict[str, Any]]:
+async def _user_message(call: dict[str, Any], agent: Agent, output: CollectedMessages) -> UserMessage:
     pressed = call.get("payload")
     message = UserMessage(
         text=pressed or as_text(call["text"]),
@@ -121,7 +118,7 @@ async def _user_message(
         metadata=call["caller"],
     )
     message.parse_data = parse_payload(pressed) if pressed else await agent.processor.parse_message(message)
-    return message, message.parse_data
+    return message
 
 
 async def _answered_before(message: UserMessage, agent: Agent, output: CollectedMessages) -> bool:

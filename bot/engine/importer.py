@@ -39,7 +39,7 @@ class TopicImporter(RasaFileImporter):
     @cached_method
     def get_stories(self, exclusion_percentage: int | None = None) -> StoryGraph:
         written = super().get_stories(exclusion_percentage)
-        responses = set(self._flow_responses()) | set(self.get_domain().responses)
+        responses = set(self.get_nlu_data().responses) | set(self.get_domain().responses)
         rules = list(_rules(self.get_domain(), responses))
         reader = YAMLStoryReader()
         generated = reader.read_from_parsed_yaml({"version": "3.1", "rules": rules})
@@ -53,9 +53,6 @@ class TopicImporter(RasaFileImporter):
             for example in topic.all_examples
         ]
         return super().get_nlu_data(language).merge(TrainingData(examples))
-
-    def _flow_responses(self) -> dict[str, Any]:
-        return super().get_nlu_data().responses
 
 
 def _topic_domain(topics: list[Topic]) -> dict[str, Any]:

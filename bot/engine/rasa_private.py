@@ -13,6 +13,8 @@ import asyncio
 import json
 import time
 from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -92,7 +94,7 @@ def _action_call(name: str, tracker: DialogueStateTracker, domain: Domain) -> di
     events = list(tracker.events)
     start = max((i for i, e in enumerate(events) if isinstance(e, UserUttered)), default=0)
     state["events"] = [event.as_dict() for event in events[start:]]
-    forms = {name: domain.forms.get(name) for name in domain.form_names}
+    forms = {form: domain.forms.get(form) for form in domain.form_names}
     return {
         "next_action": name,
         "sender_id": tracker.sender_id,
@@ -102,10 +104,17 @@ def _action_call(name: str, tracker: DialogueStateTracker, domain: Domain) -> di
     }
 
 
+@lru_cache(maxsize=4)
+def _key(master_key_file: Path) -> bytes:
+    return derive(load_or_create_master_key(master_key_file), SIGN_ACTIONS)
+
+
 async def _post(body: bytes, seconds: float) -> dict[str, Any]:
     settings = read_settings()
-    key = derive(load_or_create_master_key(settings.key_file), SIGN_ACTIONS)
-    headers = {"Content-Type": "application/json", **sign(key, "POST", "/webhook", body, time.time())}
+    headers = {
+        "Content-Type": "application/json",
+        **sign(_key(settings.key_file), "POST", "/webhook", body, time.time()),
+    }
     timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_DEADLINE_SECONDS)
     try:
         async with (

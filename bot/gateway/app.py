@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic import json as json_response
 from sanic.exceptions import SanicException
 from sanic.response import ResponseStream
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
@@ -29,10 +27,11 @@ from bot.contracts.metrics import Counters
 from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
 from bot.conversations.log import ConversationLog
 from bot.conversations.models import Conversation, Message
-from bot.gateway import bodies, buttons, health, pages, problems, sessions
+from bot.gateway import bodies, health, pages, problems, sessions
 from bot.gateway.openapi import OPENAPI
 from bot.gateway.problems import Problem
 from bot.gateway.secrets import KINDS, MAX_LENGTH
+from bot.gateway.shown import shown
 from bot.gateway.stream import stream
 from bot.gateway.turns import Turns
 from bot.settings import Settings
@@ -113,7 +112,7 @@ def _serve_api(app: Sanic) -> None:
         if link is not None and not (isinstance(link, str) and len(link) <= bodies.MAX_TEXT):
             raise Problem("bad_request")
         request.ctx.institution, request.ctx.language = institution, language
-        conversation, token = await _logged(parts.log.open, institution, language, bool(link))
+        conversation, token = await problems.from_log(parts.log.open, institution, language, bool(link))
         messages = await _greeting(request, parts, conversation)
         response = json_response({"messages": messages, "language": language}, status=201)
         sessions.set_token(response, request, token)
@@ -151,7 +150,7 @@ def _serve_api(app: Sanic) -> None:
     async def messages(request: Request) -> HTTPResponse:
         after, conversation = bodies.number(request.args.get("after")), await _conversation(request)
         parts: Parts = request.app.ctx.parts
-        found = await _logged(parts.log.after, conversation.id, after)
+        found = await problems.from_log(parts.log.after, conversation.id, after)
         return json_response({"messages": [shown(parts.button_key, m, state) for m, state in found]})
 
     @app.get(f"{API}/stream")
@@ -177,39 +176,9 @@ async def _greeting(request: Request, parts: Parts, conversation: Conversation) 
         said = await parts.turns.greet(conversation)
     except Problem as problem:
         # The conversation exists all the same: what the customer writes now is kept.
-        error = json.loads(problems.response(problem, _institution(request), conversation.language).body or b"{}")
-        at = datetime.now(UTC).isoformat()
-        return [{"seq": 0, "from": "system", "text": error["error"]["message"], "buttons": [], "at": at}]
+        text, _ = problems.said(problem, _institution(request), conversation.language)
+        return [{"seq": 0, "from": "system", "text": text, "buttons": [], "at": datetime.now(UTC).isoformat()}]
     return [shown(parts.button_key, message, None) for message in said]
-
-
-def shown(key: bytes, message: Message, state: str | None) -> dict[str, Any]:
-    """Return a message as the browser gets it: buttons by token, never by payload."""
-    optional = {
-        "topic": message.topic,
-        "decision": message.decision,
-        "ask": message.ask and {**message.ask, **_choices(message)},
-        "source": message.source,
-        "state": state,
-        "id": message.request if message.sender == "customer" else None,
-    }
-    return {
-        "seq": message.seq,
-        "from": message.sender,
-        "text": message.text,
-        "buttons": [
-            {"title": button["title"], "button": buttons.token(key, message, index)}
-            for index, button in enumerate(message.buttons)
-        ],
-        "language": message.language,
-        "at": message.at.isoformat(),
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _choices(message: Message) -> dict[str, Any]:
-    is_choice = (message.ask or {}).get("kind") in ("choice", "confirm")
-    return {"choices": [button["title"] for button in message.buttons]} if is_choice else {}
 
 
 def _answered(request: Request, parts: Parts, said: list[Message]) -> HTTPResponse:
@@ -227,7 +196,7 @@ def _serve_pages(app: Sanic) -> None:
             raise Problem("not_found")
         language = pages.preferred_language(request.headers.get("accept-language", ""))
         token = sessions.token_of(request)
-        conversation = await _logged(parts.log.find, token) if token else None
+        conversation = await problems.from_log(parts.log.find, token) if token else None
         going_on = conversation is not None and conversation.institution == institution
         language = conversation.language if conversation and going_on else language
         return pages.render(parts.institutions[institution], language, going_on)
@@ -248,19 +217,11 @@ def _begin(request: Request, allowed: set[str], needed: set[str]) -> tuple[Parts
 async def _conversation(request: Request) -> Conversation:
     """Return the browser's conversation; raise `no_conversation`."""
     token = sessions.token_of(request)
-    found: Conversation | None = await _logged(request.app.ctx.parts.log.find, token) if token else None
+    found: Conversation | None = await problems.from_log(request.app.ctx.parts.log.find, token) if token else None
     if found is None:
         raise Problem("no_conversation")
     request.ctx.institution, request.ctx.language = found.institution, found.language
     return found
-
-
-async def _logged(operation: Callable[..., Any], *values: Any) -> Any:
-    try:
-        return await asyncio.to_thread(operation, *values)
-    except SQLAlchemyError as problem:
-        logger.error("conversation log: %s", type(problem).__name__)
-        raise Problem("database_down") from problem
 
 
 def _institution(request: Request) -> Institution:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sanic import HTTPResponse
 from sanic import json as json_response
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.content.institutions import Institution
 from bot.content.page import load_words
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -42,14 +48,29 @@ class Problem(Exception):
         self.unknown = unknown
 
 
+async def from_log(operation: Callable[..., T], *values: Any) -> T:
+    """Run an operation of the conversation log off the event loop; raise `database_down`."""
+    try:
+        return await asyncio.to_thread(operation, *values)
+    except SQLAlchemyError as problem:
+        logger.error("conversation log: %s", type(problem).__name__)
+        raise Problem("database_down") from problem
+
+
 def response(problem: Problem, institution: Institution, language: str) -> HTTPResponse:
-    """Return the JSON error; the reference is logged with the code, and nothing of the customer."""
-    reference = "E-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
-    logger.warning("error %s %s%s", reference, problem.code, " (outcome unknown)" if problem.unknown else "")
-    key = f"{problem.code}_unknown" if problem.unknown else problem.code
-    text = load_words("errors")[key][language]
-    message = text.format(hotline=institution.hotline, reference=reference, institution=institution.name[language])
+    """Return the JSON error, with a fitting status."""
+    message, reference = said(problem, institution, language)
     status = STATUS[problem.code]
     headers = {"retry-after": "5"} if status == 503 else {}
     body = {"error": {"code": problem.code, "message": message, "reference": reference}}
     return json_response(body, status=status, headers=headers)
+
+
+def said(problem: Problem, institution: Institution, language: str) -> tuple[str, str]:
+    """Return what the customer reads, and its reference; that is logged with the code, and nothing of the customer."""
+    reference = "E-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    logger.warning("error %s %s%s", reference, problem.code, " (outcome unknown)" if problem.unknown else "")
+    key = f"{problem.code}_unknown" if problem.unknown else problem.code
+    text = load_words("errors")[key][language]
+    names = {"hotline": institution.hotline, "reference": reference, "institution": institution.name[language]}
+    return text.format(**names), reference

@@ -7,14 +7,11 @@ import contextlib
 import hashlib
 import hmac
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
@@ -26,15 +23,12 @@ from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, pars
 from bot.conversations.log import ConversationLog, NoLongerCurrent, OtherContent, Received, Said
 from bot.conversations.models import Conversation, Message
 from bot.gateway import buttons
-from bot.gateway.problems import Problem
+from bot.gateway.problems import Problem, from_log
 from bot.gateway.secrets import ENTITIES, SHOWN_AS, secret_in
-
-logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 4.6  # for everything between a message and its answer: the customer is promised five
 LEAST_TURN_SECONDS = 1.0  # a turn that has less is not begun
 
-T = TypeVar("T")
 MakeTurn = Callable[[float], Awaitable[dict[str, Any]]]  # within so many seconds
 
 
@@ -73,7 +67,7 @@ class Turns:
     async def button(self, conversation: Conversation, id_: str, given: str) -> list[Message]:
         """Answer a press of a button that we issued in this conversation."""
         place = buttons.place_of(self._button_key, conversation.id, given)
-        message = await self._call(self._log.message, conversation.id, place[0]) if place else None
+        message = await from_log(self._log.message, conversation.id, place[0]) if place else None
         if place is None or message is None or place[1] >= len(message.buttons):
             raise Problem("button_void")
         button = message.buttons[place[1]]
@@ -112,7 +106,7 @@ class Turns:
             answer = await self._engine.turn(request)
         except CallFailed as failed:
             raise Problem("no_greeting") from failed
-        return await self._call(self._log.say, conversation.id, _said(answer))
+        return await from_log(self._log.say, conversation.id, _said(answer))
 
     async def _take(
         self,
@@ -147,33 +141,33 @@ class Turns:
         until = asyncio.get_running_loop().time() + ANSWER_SECONDS
         async with self._turn_of(conversation.id, until - LEAST_TURN_SECONDS):
             try:
-                state = await self._call(self._log.receive, conversation.id, received, is_current)
+                state = await from_log(self._log.receive, conversation.id, received, is_current)
             except OtherContent as problem:
                 raise Problem("other_content") from problem
             except NoLongerCurrent as problem:
                 raise Problem("button_void") from problem
             if state == "answered":
-                return await self._call(self._log.answers, conversation.id, received.id)
+                return await from_log(self._log.answers, conversation.id, received.id)
             self._tell(conversation.id)
             try:
                 return await self._answer(conversation.id, received, make_turn, state != "new", until)
             except CallFailed as failed:
                 with contextlib.suppress(Problem):  # what failed is what the customer is told; the id can be sent again
-                    await self._call(self._log.fail, conversation.id, received.id)
+                    await from_log(self._log.fail, conversation.id, received.id)
                 raise Problem(_ERRORS.get(failed.error, "engine_down"), unknown=failed.done == "unknown") from failed
 
     async def _answer(
         self, conversation: str, received: Received, make_turn: MakeTurn | None, again: bool, until: float
     ) -> list[Message]:
         clock, id_ = asyncio.get_running_loop().time, received.id
-        now, turn = await self._call(self._log.turn, conversation, id_)
+        now, turn = await from_log(self._log.turn, conversation, id_)
         if turn is None and make_turn:
             turn = await make_turn(until - LEAST_TURN_SECONDS - clock())
-            await self._call(self._log.set_turn, conversation, id_, turn)
+            await from_log(self._log.set_turn, conversation, id_, turn)
         turn = turn or received.turn or {}
         answer = await self._engine.turn(self._request(now, id_, turn, again), until - clock())
         try:
-            messages = await self._call(self._log.answer, conversation, id_, _said(answer))
+            messages = await from_log(self._log.answer, conversation, id_, _said(answer))
         except Problem as problem:
             raise Problem(problem.code, unknown=True) from problem
         self._tell(conversation)
@@ -213,13 +207,6 @@ class Turns:
             yield
         finally:
             lock.release()
-
-    async def _call(self, operation: Callable[..., T], *values: Any) -> T:
-        try:
-            return await asyncio.to_thread(operation, *values)
-        except SQLAlchemyError as problem:
-            logger.error("conversation log: %s", type(problem).__name__)
-            raise Problem("database_down") from problem
 
     # --- news for streams ---------------------------------------------------------------------
 

@@ -141,6 +141,7 @@ def _institution(id_: str, jurisdiction: str, hant: str, hans: str, en: str, hot
             "otp_ttl_seconds": {"sms": 300},
             "otp_resend_seconds": 60,
             "otp_wrong_attempts": 3,
+            "sends_codes": False,
             "self_unlock_per_day": None,
             "platforms": [],
         },

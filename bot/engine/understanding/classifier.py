@@ -16,7 +16,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.content.institutions import DEFAULT_INSTITUTION
 from bot.engine.importer import FALLBACK_INTENT
-from bot.engine.understanding.decision import weighed
+from bot.engine.understanding.decision import offered_by, weighed
 from bot.engine.understanding.model import LinearModel
 
 RANKED = 5
@@ -65,6 +65,7 @@ class TopicClassifier(GraphComponent):
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             component.model = LinearModel.load(Path(folder))
+        offered_by()  # read now: the first customer need not wait for it
         return component
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
