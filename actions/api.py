@@ -13,6 +13,7 @@ from actions.security.error_report import ReportContent
 from actions.security.errors import Refusal, ReportAlreadyFiled
 from actions.security.secret import Secret
 from actions.services.vault import KINDS
+from bot.contracts.references import read_reference
 from bot.contracts.signing import SignatureCheck, Unsigned
 
 MAX_SECRET_LENGTH = 500
@@ -63,7 +64,8 @@ def internal_api(signature: SignatureCheck) -> Blueprint:
     @api.get("/reports/<reference:str>")
     async def report_status(request: Request, reference: str) -> HTTPResponse:
         try:
-            status = await asyncio.to_thread(request.app.ctx.services.error_report.status, reference)
+            look_up = request.app.ctx.services.error_report.status
+            status = await asyncio.to_thread(look_up, read_reference(reference) or "")
         except Refusal:
             return empty(404)
         return json_response({"reference": status.reference, "status": status.status, "filed_at": status.filed_at})

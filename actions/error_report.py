@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import date
+from typing import Any
 
 from rasa_sdk import Action, FormValidationAction, Tracker
 from rasa_sdk.events import EventType, FollowupAction, SlotSet
@@ -40,12 +42,15 @@ _ONLY_ASKS = re.compile(
     re.I,
 )
 _LEAST_DESCRIPTION = 4
+# A day of what is shown, not of when it began: 報價停在昨天, 昨天的損益, yesterday's chart.
+_BEFORE_WHAT_IS_SHOWN = re.compile(r"(?:到|停在|卡在|顯示|显示|\b(?:until|to|shows?|showing|only))\s*$", re.I)
+_AFTER_WHAT_IS_SHOWN = re.compile(r"\s*(?:的|嘅|之前|以前|'s|’s|only\b)", re.I)
 
 
 class ActionOpenErrorReport(Action):
     """Starts a report with a key of its own: however often it is delivered, it is filed once.
 
-    What the first message says already (platform, problem) is not asked again.
+    What the first message says already (platform, problem, since when) is not asked again.
     """
 
     def __init__(self, services: Services) -> None:
@@ -57,8 +62,11 @@ class ActionOpenErrorReport(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
         dispatcher.utter_message(response="utter_report_opened")
         said = text(tracker).strip()
-        platforms = self._services.institutions[caller(tracker).institution].platforms
-        known = {"report_platform": _platform_named(said, platforms), "report_description": _described(said)}
+        known = {
+            "report_platform": _platform_named(tracker),
+            "report_description": _described(said),
+            "report_since": _since_told(tracker, _today(tracker, self._services)),
+        }
         steps = [SlotSet(step, known.get(step)) for step in STEPS]
         key = SlotSet("report_key", secrets.token_hex(16))
         return [
@@ -82,9 +90,9 @@ class ValidateErrorReportForm(FormValidationAction):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         chosen = entity(tracker, "report_platform")
-        if not chosen and tracker.get_slot("requested_slot") == "report_platform":
-            platforms = self._services.institutions[caller(tracker).institution].platforms
-            chosen = _platform_named(text(tracker), platforms)
+        asked = tracker.get_slot("requested_slot") == "report_platform"
+        if not chosen and asked and not _means_something_else(tracker, not _QUESTION.search(text(tracker))):
+            chosen = _platform_named(tracker)
         return {"report_platform": chosen} if chosen else {}
 
     async def extract_report_description(
@@ -96,6 +104,8 @@ class ValidateErrorReportForm(FormValidationAction):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
         chosen = entity(tracker, "report_since")
+        if not chosen and _free_text(tracker, "report_description"):
+            chosen = _since_told(tracker, _today(tracker, self._services))
         return {"report_since": chosen} if chosen else _free_text(tracker, "report_since")
 
     async def extract_report_contact(
@@ -205,15 +215,20 @@ class ActionFileErrorReport(Action):
 
 def _free_text(tracker: Tracker, slot: str) -> Slots:
     """Take the message as the text that is asked for, unless it is clearly something else."""
-    written, meant = text(tracker).strip(), intent(tracker)
-    if tracker.get_slot("requested_slot") != slot or not written or meant in COMMANDS:
+    written = text(tracker).strip()
+    if tracker.get_slot("requested_slot") != slot or not written:
         return {}
+    tells_time = bool(_TIME.search(written) or entity(tracker, "date")) and not _ENDS_AS_QUESTION.search(written)
+    is_text = tells_time if slot == "report_since" else not _QUESTION.search(written)
+    return {} if _means_something_else(tracker, is_text) else {slot: written}
+
+
+def _means_something_else(tracker: Tracker, looks_like_an_answer: bool) -> bool:
+    """Return whether the message is a command or, with some certainty, of another topic."""
+    if intent(tracker) in COMMANDS:
+        return True
     sure = float((tracker.latest_message.get("intent") or {}).get("confidence") or 0) >= SURE
-    if slot == "report_since":
-        is_text = bool(_TIME.search(written)) and not _ENDS_AS_QUESTION.search(written)
-    else:
-        is_text = not _QUESTION.search(written)
-    return {slot: written} if is_text or meant in FAULTS or not sure else {}
+    return not looks_like_an_answer and intent(tracker) not in FAULTS and sure
 
 
 def _described(written: str) -> str | None:
@@ -221,8 +236,27 @@ def _described(written: str) -> str | None:
     return written if len(written) >= _LEAST_DESCRIPTION and not _ONLY_ASKS.search(written) else None
 
 
-def _platform_named(words: str, platforms: tuple[str, ...]) -> str | None:
-    """Return the one platform whose name is in `words`, spaces and case aside."""
-    plain = words.lower().replace(" ", "").replace("_", "")
-    named = [p for p in platforms if p.lower().replace(" ", "").replace("_", "") in plain]
-    return max(named, key=len) if plain and named else None
+def _platform_named(tracker: Tracker) -> str | None:
+    """Return the platform that the message names; None where it names two: the customer chooses."""
+    named = set(tracker.get_latest_entity_values("platform"))
+    return named.pop() if len(named) == 1 else None
+
+
+def _today(tracker: Tracker, services: Services) -> date:
+    return services.clock.now().astimezone(services.institutions[caller(tracker).institution].zone).date()
+
+
+def _since_told(tracker: Tracker, today: date) -> str | None:
+    """Return since when, in the customer's words, if the message names one day and that has come."""
+    written = text(tracker)
+    told = [e for e in tracker.latest_message.get("entities") or () if e["entity"] == "date"]
+    began = [e for e in told if not _is_of_what_is_shown(e, written)]
+    if len({e["value"] for e in began}) != 1 or began[0]["value"] > today.isoformat():
+        return None
+    words = (written[e["start"] : e["end"]] for e in began)
+    return max(words, key=len)
+
+
+def _is_of_what_is_shown(day: dict[str, Any], written: str) -> bool:
+    before, after = written[: day["start"]], written[day["end"] :]
+    return bool(_BEFORE_WHAT_IS_SHOWN.search(before) or _AFTER_WHAT_IS_SHOWN.match(after))

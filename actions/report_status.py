@@ -8,9 +8,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from actions.bootstrap import Services
-from actions.security.error_report import read_reference
 from actions.security.errors import ReferenceUnreadable, Refusal
-from actions.turn import Slots, call, leave_form, say, text
+from actions.turn import Slots, call, entity, leave_form, say, text
 
 
 class ActionOpenReportStatus(Action):
@@ -20,7 +19,7 @@ class ActionOpenReportStatus(Action):
         return "action_open_report_status"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[EventType]:
-        found = _reference_in(text(tracker))
+        found = entity(tracker, "report_reference")
         start = [*leave_form(), SlotSet("status_reference", found)]
         return [*start, FollowupAction("action_report_status" if found else "report_status_form")]
 
@@ -32,11 +31,12 @@ class ValidateReportStatusForm(FormValidationAction):
     async def extract_status_reference(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict
     ) -> Slots:
-        found = _reference_in(text(tracker))
+        found = entity(tracker, "report_reference")
         if found:
             return {"status_reference": found}
-        looks_meant = tracker.get_slot("requested_slot") and any(c.isdigit() for c in text(tracker))
-        if looks_meant:
+        # A number may have been hidden on the way.
+        has_digits = bool(entity(tracker, "number")) or any(c.isdigit() for c in text(tracker))
+        if tracker.get_slot("requested_slot") and has_digits:
             say(dispatcher, ReferenceUnreadable())
         return {}
 
@@ -64,10 +64,3 @@ class ActionReportStatus(Action):
             response = f"utter_report_{status.status}"
             dispatcher.utter_message(response=response, report=status.reference, filed_at=status.filed_at)
         return [SlotSet("status_reference", None)]
-
-
-def _reference_in(words: str) -> str | None:
-    try:
-        return read_reference(words)
-    except ReferenceUnreadable:
-        return None

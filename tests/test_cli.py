@@ -101,6 +101,38 @@ def test_an_unknown_level_is_one_line_and_an_error(tmp_path: Path) -> None:
     assert done.stderr.startswith("anxin: ANXIN_LOG_LEVEL=LOUD")
 
 
+# --- check --------------------------------------------------------------------------------------------
+
+
+def test_checking_the_content_says_that_it_is_in_order(tmp_path: Path) -> None:
+    done = anxin(tmp_path, "check")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "The content is in order.")
+
+
+def test_the_table_says_what_is_covered_and_what_expires_next(tmp_path: Path) -> None:
+    done = anxin(tmp_path, "check", "--table")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "The content is in order.")
+    assert re.search(r"^notice_opt_out +關閉通知信 +✓ ✓ ✓ ", done.stdout, re.M)
+    assert re.search(r"^What expires next\n\d{4}-\d\d-\d\d  in \d+ days ", done.stdout, re.M)
+
+
+def test_the_table_is_plain_text_when_nobody_watches(tmp_path: Path) -> None:
+    assert "\x1b" not in anxin(tmp_path, "check", "--table").stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--table"]])
+def test_problems_are_counted_and_an_error(tmp_path: Path, arguments: list[str]) -> None:
+    done = anxin(tmp_path, "check", "--facts", str(tmp_path), *arguments)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("1 problem")
+
+
+def test_beside_the_table_problems_are_not_listed(tmp_path: Path) -> None:
+    done = anxin(tmp_path, "check", "--table", "--facts", str(tmp_path))
+    assert done.stdout.splitlines()[-1] == "1 problem; anxin check says which."
+    assert str(tmp_path) not in done.stdout
+
+
 # --- outbox -------------------------------------------------------------------------------------------
 
 

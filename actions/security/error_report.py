@@ -1,20 +1,15 @@
-"""References and fingerprints of error reports (G22-G24)."""
+"""New references and fingerprints of error reports (G22-G24)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
-import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from actions.security.errors import ReferenceUnreadable
-
 # Without 0/O, 1/I/L: a reference is read out over the phone.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-_REFERENCE = re.compile(r"ER[-–—]?([0-9]{8})[-–—]?([0-9A-Z]{4})")
 
 
 @dataclass(frozen=True)
@@ -35,14 +30,6 @@ def new_reference(day: date) -> str:
 def new_receipt(day: date) -> str:
     """Return the receipt of an unlock, e.g. `UL-20261120-7K3M`."""
     return f"UL-{day:%Y%m%d}-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
-
-
-def read_reference(text: str) -> str:
-    """Return the reference in `text` as it is stored; raise `ReferenceUnreadable` where there is none."""
-    found = _REFERENCE.search(re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).upper())
-    if not found:
-        raise ReferenceUnreadable
-    return f"ER-{found.group(1)}-{found.group(2)}"
 
 
 def fingerprint(content: ReportContent) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from actions.security.destinations import looks_like_contact, mask_contact
-from actions.security.error_report import ReportContent, fingerprint, new_reference, read_reference
+from actions.security.error_report import ReportContent, fingerprint, new_reference
 from actions.security.errors import ContactUnreadable, ReportAlreadyFiled, ReportIncomplete, ReportUnknown
 from actions.services.ports import Cipher, Clock
 from actions.services.vault import Vault
@@ -81,9 +81,8 @@ class ErrorReport:
                 return filed
         raise RuntimeError("no free reference for a report")
 
-    def status(self, entered: str) -> Status:
-        """Return how a report stands; raise `ReferenceUnreadable` or `ReportUnknown`."""
-        reference = read_reference(entered)
+    def status(self, reference: str) -> Status:
+        """Return how the report stands that is stored under `reference`; raise `ReportUnknown`."""
         with self._work.begin() as session:
             row = session.get(Row, reference)
             if row is None:

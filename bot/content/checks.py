@@ -1,7 +1,7 @@
 """`anxin check`: what is wrong with the content, one sentence a problem, file first, with the fix.
 
 One check a function, from what was read to problems; none changes anything. What a single text may not
-say is in `wording.py`, what the responses of flows need is in `responses.py`.
+say is in `wording.py`, what the responses of flows need in `responses.py`, what the facts want in `facts.py`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from bot.content import responses, wording
+from bot.content.facts import compared
 from bot.content.institutions import DATA
 from bot.content.language import LANGUAGES
 from bot.content.sources import Content, Problem, Source, Text, Unreadable, read_content
+from bot.content.spelling import compact
 from bot.content.topics import EXAMPLE_KINDS, Topic
 
-LEAST_EXAMPLES = {"zh": 15, "en": 10}
-LEAST_EXAMPLES_IN_ALL = 25
+LEAST_EXAMPLES = {"zh": 24, "en": 10, "mixed": 6}  # of a topic
+LEAST_OUT_OF_SCOPE = 400
+OUT_OF_SCOPE = "out_of_scope"
 NOTICES = "notices.yml"  # a source that is not one institution's fact
 
 Problems = Iterator[Problem]
@@ -37,14 +37,14 @@ def check_content(facts: Path | None, data: Path = DATA, today: date | None = No
     except Unreadable as problem:
         return [str(problem)]
     day = today or datetime.now(timezone.utc).date()
-    found = {*unreadable, *_examples(content), *responses.problems(content)}
-    found.update(_placeholders(content), _facts(content, facts) if facts else ())
+    found = {*unreadable, *_examples(content), *_out_of_scope(content), *responses.problems(content), *_page(content)}
+    found.update(_placeholders(content), _spellings(content), compared(content, facts) if facts else ())
     for topic, source in content.topics.values():
         found.update(_names(topic, source, content), _languages(topic, source, content), _review(topic, source, day))
         found.update(_sources(topic, source, content), _example_numbers(topic, source))
     for flow in content.flows.values():
         found.update(_each_language(content.titles, flow.title, "the title", flow.id, "title"))
-    for text in (*_topic_texts(content), *responses.texts(content)):
+    for text in (*topic_texts(content), *responses.texts(content), *_page_texts(content)):
         found.update(_wording(text, content))
     return [str(problem) for problem in sorted(found)]
 
@@ -86,6 +86,8 @@ def _review(topic: Topic, source: Source, today: date) -> Problems:
     if topic.expires <= today:
         says = f"the review expired on {topic.expires} and the answer is withheld; review it and set both dates."
         yield source.problem(says, "expires")
+    if topic.reviewed > today:
+        yield source.problem(f"reviewed is {topic.reviewed}, a day to come; write the day of the review.", "reviewed")
 
 
 def _sources(topic: Topic, source: Source, content: Content) -> Problems:
@@ -109,9 +111,6 @@ def _example_numbers(topic: Topic, source: Source) -> Problems:
         if count < least:
             says = f"has {count} examples in {kind}; write at least {least}, as different people would ask."
             yield source.problem(says, "examples", kind)
-    count = len(topic.all_examples)
-    if count < LEAST_EXAMPLES_IN_ALL:
-        yield source.problem(f"has {count} examples in all; write at least {LEAST_EXAMPLES_IN_ALL}.", "examples")
 
 
 # --- examples of all ------------------------------------------------------------------------------
@@ -120,12 +119,25 @@ def _example_numbers(topic: Topic, source: Source) -> Problems:
 def _examples(content: Content) -> Problems:
     seen: dict[str, tuple[str, str]] = {}
     for id_, example, place in (*_topic_examples(content), *responses.examples(content)):
-        plain = "".join(unicodedata.normalize("NFKC", example).lower().split())
+        plain = same_example(example)
         if plain in seen:
             first, where = seen[plain]
             says = f"the example {example!r} of {id_} is also in {where}, of {first}; keep it in one of them."
             yield place._replace(says=says)
         seen.setdefault(plain, (id_, f"{place.file}:{place.line}"))
+
+
+def same_example(example: str) -> str:
+    """Return what two examples that differ in width, case, spaces or punctuation only have in common."""
+    normal = unicodedata.normalize("NFKC", example).lower()
+    return "".join(filter(str.isalnum, normal)) or "".join(normal.split())
+
+
+def _out_of_scope(content: Content) -> Problems:
+    lines = [place for intent, _, place in responses.examples(content) if intent == OUT_OF_SCOPE]
+    if OUT_OF_SCOPE in content.intents and len(lines) < LEAST_OUT_OF_SCOPE:
+        says = f"has {len(lines)} examples of {OUT_OF_SCOPE}; write at least {LEAST_OUT_OF_SCOPE}."
+        yield lines[0]._replace(line=0, says=says) if lines else Problem("data/flows", 0, says)
 
 
 def _topic_examples(content: Content) -> Iterator[tuple[str, str, Problem]]:
@@ -138,30 +150,47 @@ def _topic_examples(content: Content) -> Iterator[tuple[str, str, Problem]]:
 # --- texts ----------------------------------------------------------------------------------------
 
 
-def _topic_texts(content: Content) -> Iterator[Text]:
+def topic_texts(content: Content) -> Iterator[Text]:
+    """Every answer, and every title once for each institution whose customers read it."""
     for topic, source in content.topics.values():
         for institution in (content.institutions[id_] for id_ in topic.answers if id_ in content.institutions):
             for language, text in topic.answers[institution.id].items():
                 keys = ("answers", institution.id, language)
                 yield Text(source, keys, text, language, institution, responses.ALWAYS_FILLED)
             for language, title in topic.title.items():
-                yield Text(source, ("title", language), str(title), language, institution, (), is_title=True)
+                yield Text(source, ("title", language), str(title), language, institution, None, is_title=True)
+
+
+def _page_texts(content: Content) -> Iterator[Text]:
+    """Labels and errors of the page, once for each institution: there is one page for all."""
+    for source in content.page_files:
+        filled = None if source.file.endswith("labels.yml") else responses.ALWAYS_FILLED
+        for name, language in ((name, language) for name, texts in source.data.items() for language in texts):
+            for institution in content.institutions.values():
+                yield Text(source, (name, language), str(source.data[name][language]), language, institution, filled)
+
+
+def _page(content: Content) -> Problems:
+    for source in content.page_files:
+        for name, texts in source.data.items():
+            yield from _each_language(source, texts, name, name)
 
 
 def _wording(text: Text, content: Content) -> Problems:
     reader, language = text.institution, text.language
     filled = wording.fill(text.text, reader.placeholders)
+    known = set() if text.filled is None else {*reader.placeholders, *text.filled}
     for finding in (
-        *wording.unknown_placeholders(text.text, {*reader.placeholders, *text.filled}),
+        *wording.unknown_placeholders(text.text, known),
         *wording.other_script(text.text, language, reader),
         *wording.words_of_elsewhere(text.text, language, reader),
-        *wording.contacts_of_others(filled, reader, content.institutions.values()),
+        *wording.facts_of_others(filled, reader, content.institutions.values()),
         *(wording.title_too_long if text.is_title else wording.too_long)(filled, language),
     ):
         yield text.source.problem(finding.says, *text.keys, word=finding.word)
 
 
-# --- institutions, and the shared facts -----------------------------------------------------------
+# --- institutions -----------------------------------------------------------
 
 
 def _placeholders(content: Content) -> Problems:
@@ -173,65 +202,20 @@ def _placeholders(content: Content) -> Problems:
                 yield content.institution_files[id_].problem(says, "placeholders", name)
 
 
-def _facts(content: Content, facts: Path) -> Problems:
-    files = [facts / "institutions.yml", facts / "topics.yml"]
-    if not all(file.is_file() for file in files):
-        says = (
-            "has no institutions.yml and topics.yml, so nothing was compared with them; name the folder with --facts."
-        )
-        yield Problem(str(facts), 0, says)
-        return
-    institutions, topics = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
-    yield from _institution_facts(content, institutions, files[0])
-    yield from _topics_wanted(content, topics, files[1])
-
-
-def _institution_facts(content: Content, wanted: dict[str, Any], file: Path) -> Problems:
-    for id_, facts in wanted.items():
-        source = content.institution_files.get(id_)
-        if source is None:
-            yield Problem(f"data/institutions/{id_}.yml", 0, f"is missing; write it from {file}.")
-            continue
-        written = _flat(source.data)
-        for keys, fact in _flat(facts).items():
-            name = ".".join(keys)
-            if keys not in written:
-                yield source.problem(f"{name} is missing; {file} has {fact!r}.", *keys)
-            elif written[keys] != fact:
-                yield source.problem(f"{name} is {written[keys]!r}, but {file} has {fact!r}; correct it.", *keys)
-        for keys in written.keys() - _flat(facts).keys():
-            if keys[0] in ("stated", "default"):
-                yield source.problem(f"{'.'.join(keys)} is not in {file}; claim nothing that is not there.", *keys)
-
-
-def _flat(facts: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    """Facts by name: those of `stated` and `default` one by one, all else whole."""
-    groups = {key: value for key, value in facts.items() if key in ("stated", "default")}
-    flat: dict[tuple[str, ...], Any] = {(key,): value for key, value in facts.items() if key not in groups}
-    return flat | {(group, name): fact for group, named in groups.items() for name, fact in named.items()}
-
-
-def _topics_wanted(content: Content, wanted: list[dict[str, Any]], file: Path) -> Problems:
-    for id_, (_, source) in content.topics.items():
-        if id_ not in {entry["id"] for entry in wanted}:
-            yield source.problem(f"{id_} is not in {file}; its topics are fixed, take one of those ids.", "topic")
-    for entry in wanted:
-        if entry["id"] not in content.topics:
-            yield Problem("data/topics", 0, f"the topic {entry['id']} is missing; write a file for it.")
-            continue
-        topic, source = content.topics[entry["id"]]
-        for id_ in set(entry["for"]) - set(topic.answers):
-            yield source.problem(f"has no answer for {id_}; {file} names it, write one.", "answers")
-        if topic.act != entry.get("act"):
-            yield source.problem(f"act is {topic.act}; {file} has {entry.get('act')}, write that.", "act")
-        yield from _must(topic, source, entry.get("must", {}), content)
-
-
-def _must(topic: Topic, source: Source, must: dict[str, list[Any]], content: Content) -> Problems:
-    for id_, strings in must.items():
-        for language, text in topic.answers.get(id_, {}).items() if id_ in content.institutions else ():
-            filled = wording.fill(text, content.institutions[id_].placeholders)
-            for any_of in (string if isinstance(string, list) else [string] for string in strings):
-                if not any(str(one) in filled for one in any_of):
-                    says = f"the answer does not say {' or '.join(map(str, any_of))}, which it must; add it."
-                    yield source.problem(says, "answers", id_, language)
+def _spellings(content: Content) -> Problems:
+    for id_, institution in content.institutions.items():
+        source = content.institution_files[id_]
+        meant = {compact(name): name for name in institution.platforms}
+        for name, spellings in institution.platform_spellings.items():
+            keys = ("limits", "platform_spellings", name)
+            if name not in institution.platforms:
+                yield source.problem(f"{name} is no platform of {id_}; write one of limits.platforms.", *keys)
+            for spelling in spellings:
+                other = meant.setdefault(compact(spelling), name)
+                if other != name:
+                    says = f"{spelling} is a spelling of {name} and of {other}; keep it at one of them."
+                    yield source.problem(says, *keys, word=spelling)
+        for word in institution.no_platforms:
+            if compact(word) in meant:
+                says = f"{word} is no platform and a spelling of {meant[compact(word)]}; keep one of them."
+                yield source.problem(says, "limits", "no_platforms", word=word)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from bot.content.institutions import DATA
+from bot.content.reading import read_yaml
 
 
 @dataclass(frozen=True)
@@ -22,5 +21,5 @@ class Flow:
 
 def load_flows(file: Path = DATA / "flows" / "titles.yml") -> dict[str, Flow]:
     """Return every flow by id."""
-    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+    entries = read_yaml(file.read_text(encoding="utf-8"))
     return {id_: Flow(id=id_, title=entry["title"], institutions=tuple(entry["for"])) for id_, entry in entries.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -13,12 +14,15 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from bot.content.reading import read_yaml
 from bot.contracts.redaction import ascii_digits
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 DEFAULT_INSTITUTION = "hnyc"
 
 HotlineState = Literal["open", "closed", "unknown"]
+
+_THING = re.compile(r"[\u3400-\u9fff]{3,}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Institution:
 
     id: str
     name: Mapping[str, str]
+    names_spelled: tuple[str, ...]  # how customers write the name besides
     brand: str
     jurisdiction: str
     zone: ZoneInfo
@@ -49,7 +54,10 @@ class Institution:
     sends_codes: bool  # this chat sends its codes; elsewhere the platform one logs in to does
     self_unlock_per_day: int | None  # None: not a service of this institution
     platforms: tuple[str, ...]
+    platform_spellings: Mapping[str, tuple[str, ...]]  # by platform: what customers call it besides
+    no_platforms: tuple[str, ...]  # ordinary words that a platform or a spelling of it is part of
     link_trust: str  # full | information
+    group: str = ""  # the firms it belongs to
 
     @property
     def hotline(self) -> str:
@@ -62,6 +70,17 @@ class Institution:
         international = {n.removeprefix("852") for n in numbers if n.startswith("852")}
         local = {prefix + n for n in numbers if n == ascii_digits(self.hotline) for prefix in ("02", "07")}
         return frozenset(n for n in numbers | international | local if len(n) >= 5)
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """Products, menus, documents and streets: the Chinese names in facts that are otherwise English."""
+        return frozenset(_THING.findall(str(self.facts)))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All that is this institution's by its name: the firm, its platforms and its things."""
+        named = {*self.name.values(), *self.names_spelled, self.brand, self.group, *self.platforms}
+        return frozenset({*named, *self.things} - {""})
 
     def hotline_state(self, now: datetime) -> HotlineState:
         """Return whether somebody answers the hotline at `now` (aware)."""
@@ -78,7 +97,7 @@ def load_institutions(folder: Path = DATA / "institutions") -> Mapping[str, Inst
     found = {}
     for file in sorted(folder.glob("*.yml")):
         try:
-            institution = _institution(yaml.safe_load(file.read_text(encoding="utf-8")))
+            institution = _institution(read_yaml(file.read_text(encoding="utf-8")))
         except (KeyError, TypeError, ValueError, yaml.YAMLError) as problem:
             raise ValueError(f"{file}: {type(problem).__name__} {problem}; compare with hnyc.yml") from problem
         found[institution.id] = institution
@@ -91,6 +110,7 @@ def _institution(data: dict[str, Any]) -> Institution:
     return Institution(
         id=data["id"],
         name=data["name"],
+        names_spelled=tuple(data.get("names_spelled", ())),
         brand=data["brand"] if "brand" in data else data["name"]["zh-Hant"],
         jurisdiction=data["jurisdiction"],
         zone=ZoneInfo(data["timezone"]),
@@ -105,5 +125,8 @@ def _institution(data: dict[str, Any]) -> Institution:
         sends_codes=limits["sends_codes"],
         self_unlock_per_day=limits["self_unlock_per_day"],
         platforms=tuple(limits["platforms"]),
+        platform_spellings={name: tuple(own) for name, own in limits.get("platform_spellings", {}).items()},
+        no_platforms=tuple(limits.get("no_platforms", ())),
         link_trust=data["default"]["link_trust"],
+        group=data.get("group", ""),
     )

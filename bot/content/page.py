@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from bot.content.institutions import DATA
+from bot.content.reading import read_yaml
 
 Words = Mapping[str, Mapping[str, str]]
 
@@ -16,7 +15,7 @@ Words = Mapping[str, Mapping[str, str]]
 @lru_cache(maxsize=2)
 def load_words(name: str, folder: Path = DATA / "page") -> Words:
     """Return `errors` or `labels`: key -> language -> text."""
-    words: Words = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8"))
+    words: Words = read_yaml((folder / f"{name}.yml").read_text(encoding="utf-8"))
     return words
 
 

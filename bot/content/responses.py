@@ -120,8 +120,23 @@ def texts(content: Content) -> Iterator[Text]:
             for language, title in flow.title.items():
                 institution = content.institutions[id_]
                 yield Text(
-                    content.titles, (flow.id, "title", language), title, language, institution, (), is_title=True
+                    content.titles, (flow.id, "title", language), title, language, institution, None, is_title=True
                 )
+
+
+def answered(content: Content) -> set[tuple[str, str, str]]:
+    """Return each flow, institution and language that has words in all that the flow's file says there."""
+    said: dict[str, list[Response]] = {}
+    for response in _responses(content):
+        said.setdefault(response.source.file, []).append(response)
+    found = set()
+    for source in content.flow_files:
+        ours = said.get(source.file, [])
+        readers = {reader for response in ours for those in response.readers for reader in those}
+        readers -= {reader for response in ours for reader in response.unanswered}
+        intents = {str(entry.get("intent")) for entry in source.data.get("nlu") or ()}
+        found |= {(flow, *reader) for flow in intents & set(content.flows) for reader in readers}
+    return found
 
 
 def examples(content: Content) -> Iterator[tuple[str, str, Problem]]:

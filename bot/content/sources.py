@@ -11,6 +11,7 @@ import yaml
 
 from bot.content.flows import Flow, load_flows
 from bot.content.institutions import Institution, load_institutions
+from bot.content.reading import read_yaml
 from bot.content.topics import Topic, TopicProblem, read_topic, topic_files
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class Text(NamedTuple):
     text: str
     language: str
     institution: Institution
-    filled: Collection[str]  # placeholders that have a value besides the institution's
+    filled: Collection[str] | None  # placeholders with a value besides the institution's; None: it is shown as it is
     is_title: bool = False
 
 
@@ -69,6 +70,7 @@ class Content:
     flows: Mapping[str, Flow]
     flow_files: tuple[Source, ...]
     topics: Mapping[str, tuple[Topic, Source]]
+    page_files: tuple[Source, ...]
     intents: frozenset[str]  # that a button may name
 
 
@@ -83,12 +85,13 @@ def read_content(data: Path) -> tuple[Content, list[Problem]]:
     flow_files = _sources(sorted(data.glob("flows/*.yml")), root, problems)
     institution_files = _sources(sorted(data.glob("institutions/*.yml")), root, problems)
     topic_sources = _sources(topic_files(data / "topics"), root, problems)
+    page_files = _sources(sorted(data.glob("page/*.yml")), root, problems)
     institutions = _needed("data/institutions", root, problems, lambda: load_institutions(data / "institutions"))
     titles = data / "flows" / "titles.yml"
     flows = _needed("data/flows/titles.yml", root, problems, lambda: load_flows(titles))
-    domain = _needed("domain.yml", root, problems, lambda: yaml.safe_load((root / "domain.yml").read_text("utf-8")))
+    domain = _needed("domain.yml", root, problems, lambda: read_yaml((root / "domain.yml").read_text("utf-8")))
     topics = _topics(topic_sources, root, problems)
-    for source in (*flow_files, *institution_files, *topic_sources):
+    for source in (*flow_files, *institution_files, *topic_sources, *page_files):
         for keys in source.repeated:
             says = f"{keys[-1]} is here twice and only the last one counts; remove one."
             problems.append(source.problem(says, *keys))
@@ -99,6 +102,7 @@ def read_content(data: Path) -> tuple[Content, list[Problem]]:
         flows=flows,
         flow_files=tuple(source for source in flow_files if not source.file.endswith("titles.yml")),
         topics=topics,
+        page_files=tuple(page_files),
         intents=frozenset({*map(str, domain["intents"]), *topics}),
     )
     return content, problems
@@ -137,8 +141,10 @@ def _sources(files: list[Path], root: Path, problems: list[Problem]) -> list[Sou
 
 def _source(file: Path, root: Path) -> Source | Problem:
     text, name = file.read_text(encoding="utf-8"), str(file.relative_to(root))
+    loader = yaml.SafeLoader(text)
     try:
-        data, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)  # values; lines
+        node = loader.get_single_node()  # with its lines
+        data = loader.construct_document(node) if node else None  # type: ignore[no-untyped-call]
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 0
         return Problem(name, line, f"this is not YAML: {problem.problem}; compare with another file.")

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from bot.content.institutions import DATA
+from bot.content.reading import read_yaml
 
 EXAMPLE_KINDS = ("zh", "en", "mixed")
 
@@ -58,7 +59,7 @@ def load_topics(folder: Path = DATA / "topics") -> dict[str, Topic]:
 def read_topic(file: Path) -> Topic:
     """Return the topic in `file`; raise `TopicProblem` with the line where YAML or a field is wrong."""
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = read_yaml(file.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else "?"
         raise TopicProblem(f"{file}:{line}: this is not YAML: {problem.problem}.") from problem

@@ -1,4 +1,4 @@
-"""What one text may not say: characters of the other script, words of another place, another firm's contacts.
+"""What one text may not say: characters of the other script, words of another place, another firm's facts.
 
 Functions of values: a text in, findings out. `checks.py` knows the files they are in.
 """
@@ -12,39 +12,16 @@ from typing import NamedTuple
 
 import opencc
 
+from bot.content import places
 from bot.content.institutions import Institution
 from bot.content.language import LANGUAGE_NAMES
+from bot.content.spelling import INVISIBLE, compact
 from bot.contracts.redaction import ascii_digits
 
 MOST_CHARACTERS = 350  # of a Chinese answer, outside its numbered steps: it is read on a phone
 MOST_WORDS = 120  # of an English one
 MOST_TITLE_CHARACTERS = 12  # a title is a button
 MOST_TITLE_WORDS = 5
-
-# Said at the key's place: the wrong word, and the one to write.
-WORDS_OF_ELSEWHERE: Mapping[str, Mapping[str, str]] = {
-    "Taiwan": {
-        "短信": "簡訊", "短訊": "簡訊", "郵箱": "信箱", "電郵": "信箱", "登錄": "登入", "證書": "憑證", "戶口": "帳戶",
-        "賬號": "帳號", "賬戶": "帳戶", "手提電話": "手機", "軟件": "軟體", "硬件": "硬體", "網絡": "網路",
-        "網上": "線上", "質量": "品質", "信息": "訊息", "視頻": "影片", "默認": "預設", "鏈接": "連結", "屏幕": "螢幕",
-        "點擊": "點選", "打印": "列印", "文件夾": "資料夾", "服務器": "伺服器", "二維碼": "QR Code",
-        "運營商": "電信公司", "電訊商": "電信公司", "落盤": "下單",
-    },
-    "Hong Kong": {
-        "簡訊": "短訊", "短信": "短訊", "憑證": "證書", "信箱": "電郵", "郵箱": "電郵", "軟體": "軟件", "網路": "網絡",
-        "線上": "網上", "行動電話": "手提電話", "品質": "質素", "質量": "質素", "數位": "數碼", "下單": "落盤",
-        "登錄": "登入", "信息": "訊息", "視頻": "影片", "默認": "預設", "鏈接": "連結", "點擊": "按",
-        "二維碼": "QR Code", "運營商": "電訊商", "嘅": "的", "咗": "了", "唔": "不", "冇": "沒有", "喺": "在",
-    },
-    "mainland China": {
-        "简讯": "短信", "短讯": "短信", "凭证": "证书", "信箱": "邮箱", "电邮": "邮箱", "登入": "登录", "帐号": "账号",
-        "帐户": "账户", "户口": "账户", "行动电话": "手机", "手提电话": "手机", "软体": "软件", "网路": "网络",
-        "资讯": "信息", "讯息": "消息", "品质": "质量", "数位": "数字", "程式": "程序", "档案": "文件", "预设": "默认",
-        "连结": "链接", "萤幕": "屏幕", "滑鼠": "鼠标", "资料夹": "文件夹", "伺服器": "服务器", "电讯商": "运营商",
-        "落盘": "下单",
-    },
-}  # fmt: skip
-_OTHER_WORDS = ("官網上", "無線上網")  # have a wrong word in them and are not meant
 
 # Simplified in form, and ordinary in Traditional text as well: 台北, 皇后, 公里, 干擾, 人云亦云, 茶几, 于右任 …
 _IN_BOTH_SCRIPTS = frozenset(
@@ -54,10 +31,12 @@ _IN_BOTH_SCRIPTS = frozenset(
 _STEP = re.compile(r"^\s*\d+[.．、]")
 _QUOTED = re.compile(r"[「『“《]([^」』”》]+)[」』”》]")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-_NAME = re.compile(r"[\u3400-\u9fff]{3,}")  # a product, menu or document, in facts that are otherwise English
 _NUMBER = re.compile(r"\+?\d(?:[ ()-]{0,2}\d)+")
 _BRACES = re.compile(r"[{｛][^{}｛｝]*[}｝]?|[}｝]")
 _LEAST_DIGITS = 7  # of a phone number
+_CONTACT = re.compile(r"[\w:/@+-]+(?:\.[\w:/@+-]+)+", re.ASCII)  # ot@entrust.com.tw, https://…, www.gtjas.com.hk
+_LEAST_OF_A_NAME = 3  # characters: 工銀 alone is part of other words
+_COMMON_NAMES = frozenset({"客戶服務", "客戶服務部", "手機版"})  # in a firm's facts, and anybody's
 
 
 class Finding(NamedTuple):
@@ -73,9 +52,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def unknown_placeholders(text: str, known: Collection[str]) -> Iterator[Finding]:
+    write = f"write one of {', '.join(sorted(known))}" if known else "write it out"
     for braces in _BRACES.findall(text):
         if braces not in {f"{{{name}}}" for name in known}:
-            yield Finding(braces, f"{braces} is not filled in here; write one of {', '.join(sorted(known))}.")
+            yield Finding(braces, f"{braces} is not filled in here; {write}.")
 
 
 def other_script(text: str, language: str, institution: Institution) -> Iterator[Finding]:
@@ -90,28 +70,62 @@ def other_script(text: str, language: str, institution: Institution) -> Iterator
 
 
 def words_of_elsewhere(text: str, language: str, institution: Institution) -> Iterator[Finding]:
-    """Words that are not said where the reader is, but for the names of the institution's own products."""
+    """Words that are not said where the reader is, but for the names of the institution's own things."""
     place = _place(language, institution)
-    names = [_in_language(name, language) for name in _NAME.findall(str(institution.facts))]
-    plain = _without(text, [*names, *_OTHER_WORDS])
-    for word, right in WORDS_OF_ELSEWHERE.get(place, {}).items():
-        if word in plain:
+    if place:
+        plain = _without(text, [_in_language(name, language) for name in institution.things])
+        for word, right in places.words_of_elsewhere(plain, place):
             yield Finding(word, f"{word} is not what people say in {place}; write {right}.")
 
 
-def contacts_of_others(text: str, institution: Institution, all_: Iterable[Institution]) -> Iterator[Finding]:
-    """Phone numbers, mailboxes, addresses and names of another institution than the reader's."""
-    numbers = [(run, ascii_digits(run)) for run in _NUMBER.findall(text)]
+def facts_of_others(text: str, institution: Institution, all_: Iterable[Institution]) -> Iterator[Finding]:
+    """Another institution's phone numbers, mailboxes, addresses, names, platforms, products and menus."""
     for other in all_:
-        foreign = {n for n in other.published_numbers - institution.published_numbers if len(n) >= _LEAST_DIGITS}
-        found = [run for run, digits in numbers if any(number in digits for number in foreign)]
-        addresses = {value for value in other.placeholders.values() if "@" in value or "://" in value}
-        own = {*institution.placeholders.values(), *institution.name.values(), institution.brand}
-        found += [word for word in {*addresses, *other.name.values(), other.brand} - own if word in text]
-        for word in found:
-            yield Finding(
-                word, f"{word} is {other.id}'s, and this is read by customers of {institution.id}; remove it."
-            )
+        words = [*_numbers_of(other, text, institution), *_contacts_of(other, text, institution)]
+        for word in (*words, *_names_of(other, text, institution)):
+            says = f"{word} is {other.id}'s, and this is read by customers of {institution.id}; remove it."
+            yield Finding(word, says)
+
+
+def _numbers_of(other: Institution, text: str, reader: Institution) -> list[str]:
+    foreign = {n for n in other.published_numbers - reader.published_numbers if len(n) >= _LEAST_DIGITS}
+    return [run for run in _NUMBER.findall(text) if any(number in ascii_digits(run) for number in foreign)]
+
+
+def _contacts_of(other: Institution, text: str, reader: Institution) -> list[str]:
+    foreign = _hosts(str(other.facts)) - _hosts(str(reader.facts))
+    return [found for found in _CONTACT.findall(text) if any(host in found for host in foreign)]
+
+
+@lru_cache(maxsize=256)
+def _hosts(text: str) -> frozenset[str]:
+    """Return the registered names in mailboxes and addresses: entrust.com.tw of ot@mhu.entrust.com.tw."""
+    hosts = (re.split(r"[/@]+", contact)[1] for contact in _CONTACT.findall(text) if re.search("[/@]", contact))
+    return frozenset(".".join(host.split(".")[-3:]) for host in hosts)
+
+
+def _names_of(other: Institution, text: str, reader: Institution) -> list[str]:
+    rest, found = compact(_CONTACT.sub(INVISIBLE, text)), []
+    for name, plain in _foreign_names(other.names, reader.names, str(reader.facts)):
+        if plain in rest:
+            rest = rest.replace(plain, INVISIBLE)
+            found.append(next((one for one in (name, _convert("t2s", name)) if one in text), name))
+    return found
+
+
+@lru_cache(maxsize=32)
+def _foreign_names(names: frozenset[str], own: frozenset[str], own_facts: str) -> list[tuple[str, str]]:
+    """Return each of `names` that is not one's own too with its plain form, the longest first."""
+    known = compact(f"{sorted(own)} {own_facts}")
+    plain = {name: compact(name) for name in sorted(names - _COMMON_NAMES, key=len, reverse=True)}
+    return [(name, form) for name, form in plain.items() if len(form) >= _LEAST_OF_A_NAME and form not in known]
+
+
+def left_out(text: str, must: Iterable[str | list[str]]) -> Iterator[Finding]:
+    """What the text has to say and does not; of a list, one is enough."""
+    for any_of in (string if isinstance(string, list) else [string] for string in must):
+        if not any(str(one) in text for one in any_of):
+            yield Finding("", f"the answer does not say {' or '.join(map(str, any_of))}, which it must; add it.")
 
 
 def too_long(text: str, language: str) -> Iterator[Finding]:
@@ -136,8 +150,8 @@ def _length(text: str, language: str, characters: int, words: int) -> tuple[int,
 
 def _place(language: str, institution: Institution) -> str:
     if language == "zh-Hans":
-        return "mainland China"
-    return ("Taiwan" if institution.jurisdiction == "TW" else "Hong Kong") if language == "zh-Hant" else ""
+        return places.MAINLAND
+    return (places.TAIWAN if institution.jurisdiction == "TW" else places.HONG_KONG) if language == "zh-Hant" else ""
 
 
 def _without(text: str, names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ _DATE = re.compile(
     r"(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?!\d))?"
 )
 _REFERENCE = re.compile(
-    r"(?<![0-9a-z])(?:(?:er|ul)[- ]?20\d{6}[- ]?[0-9a-z]{4}|c-[2-9a-hjkmnp-z]{6})(?![0-9a-z])", re.IGNORECASE
+    r"(?<![0-9a-z])(?:(?:er|ul) ?-? ?20\d{6} ?-? ?[0-9a-z]{4}|c-[2-9a-hjkmnp-z]{6})(?![0-9a-z])", re.IGNORECASE
 )
 _RECENT_YEARS = (*range(2020, 2100), *range(109, 120))  # the second: of the ROC calendar
 _BIRTH_YEARS = range(20, 10_000)  # 17.5.1 is a version

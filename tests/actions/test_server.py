@@ -314,7 +314,7 @@ FAILING = [
     call("action_password_unlock", {"sender_id": CANARY, "latest_message": CANARY}),
     call("action_open_one_time_code", {**TRACKER, "latest_message": {"metadata": {"institution": CANARY}}}),
     call("action_ask_otp_code", {**TRACKER, "active_loop": {"name": CANARY}}),
-    call("action_report_status", {**TRACKER, "slots": {"status_reference": [CANARY]}}),
+    call("action_report_status", {**TRACKER, "slots": {"status_reference": {CANARY: CANARY}}}),
     call(
         "action_file_error_report",
         {**TRACKER, "slots": {"report_key": "k", "report_platform": "x", "report_description": [CANARY]}},

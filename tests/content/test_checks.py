@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,11 @@ def test_a_review_that_expires_tomorrow_is_no_problem(world: World) -> None:
     assert world.problems() == []
 
 
+def test_a_review_on_a_day_to_come_is_a_problem(world: World) -> None:
+    world.lamp["reviewed"] = date(2026, 11, 21)
+    assert world.problem() == "reviewed is 2026-11-21, a day to come; write the day of the review."
+
+
 def test_a_next_topic_that_does_not_exist_is_a_problem(world: World) -> None:
     world.lamp["next"] = ["bell", "candle"]
     assert world.problem() == "next names candle, which is no other topic; remove it."
@@ -133,21 +139,38 @@ def test_a_title_that_just_fits_is_no_problem(world: World) -> None:
 # --- examples ---------------------------------------------------------------------------------------
 
 
-def test_too_few_chinese_examples_are_a_problem(world: World) -> None:
-    examples = world.lamp["examples"]
-    examples["mixed"] = [examples["zh"].pop()]
-    assert world.problem() == "has 14 examples in zh; write at least 15, as different people would ask."
+@pytest.mark.parametrize(("kind", "least"), [("zh", 24), ("en", 10), ("mixed", 6)])
+def test_too_few_examples_of_a_kind_are_a_problem(world: World, kind: str, least: int) -> None:
+    world.lamp["examples"][kind].pop()
+    says = f"has {least - 1} examples in {kind}; write at least {least}, as different people would ask."
+    assert world.problem() == says
 
 
-def test_too_few_english_examples_are_a_problem(world: World) -> None:
-    examples = world.lamp["examples"]
-    examples["mixed"] = [examples["en"].pop()]
-    assert world.problem() == "has 9 examples in en; write at least 10, as different people would ask."
+def test_no_examples_of_a_kind_are_a_problem(world: World) -> None:
+    del world.lamp["examples"]["mixed"]
+    assert world.problem() == "has 0 examples in mixed; write at least 6, as different people would ask."
 
 
-def test_too_few_examples_in_all_are_a_problem(world: World) -> None:
-    world.lamp["examples"]["en"].pop()
-    assert world.problems()[0].endswith("has 24 examples in all; write at least 25.")
+def out_of_scope(world: World, lines: int) -> None:
+    examples = "".join(f"- 別的事 {number}\n" for number in range(lines))
+    world.flows["elsewhere"] = {"version": "3.1", "nlu": [{"intent": "out_of_scope", "examples": examples}]}
+    world.intents.append("out_of_scope")
+
+
+def test_too_few_examples_of_what_is_not_answered_are_a_problem(world: World) -> None:
+    out_of_scope(world, 399)
+    says = "data/flows/elsewhere.yml: has 399 examples of out_of_scope; write at least 400."
+    assert world.problems() == [says]
+
+
+def test_enough_examples_of_what_is_not_answered_are_no_problem(world: World) -> None:
+    out_of_scope(world, 400)
+    assert world.problems() == []
+
+
+def test_no_example_of_what_is_not_answered_is_a_problem(world: World) -> None:
+    world.intents.append("out_of_scope")
+    assert world.problems() == ["data/flows: has 0 examples of out_of_scope; write at least 400."]
 
 
 def test_examples_of_a_kind_that_nobody_reads_are_a_problem(world: World) -> None:
@@ -164,10 +187,24 @@ def test_an_example_of_two_topics_is_a_problem(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("again", ["LAMP test question 3", "lamp  testquestion3", "ｌａｍｐ test question ３"])
-def test_an_example_is_the_same_in_other_spaces_case_and_width(world: World, again: str) -> None:
+@pytest.mark.parametrize(
+    "again",
+    [
+        "LAMP test question 3",
+        "lamp  testquestion3",
+        "ｌａｍｐ test question ３",
+        "lamp: test question 3?!",
+        "lamp，測試問題3。",
+    ],
+)
+def test_an_example_is_the_same_in_other_spaces_case_width_and_punctuation(world: World, again: str) -> None:
     world.lamp["examples"]["en"].append(again)
     assert f"the example {again!r} of lamp is also in data/topics/notices/lamp.yml:" in world.problems()[0]
+
+
+def test_examples_of_nothing_but_signs_differ_by_their_signs(world: World) -> None:
+    world.lamp["examples"]["mixed"] += ["???", "?!", "👍"]
+    assert world.problems() == []
 
 
 def test_an_example_of_a_topic_and_a_flow_is_a_problem(world: World) -> None:
@@ -192,6 +229,12 @@ def test_an_unknown_placeholder_is_a_problem(world: World) -> None:
 def test_a_placeholder_that_is_written_wrongly_is_a_problem(world: World, broken: str) -> None:
     world.lamp["answers"]["demo"]["en"] = f"Please call {broken}"
     assert " is not filled in here; write one of " in world.problems()[0]
+
+
+@pytest.mark.parametrize("title", ["Call {hotline}", "Call {reference}"])
+def test_a_placeholder_in_a_title_is_a_problem(world: World, title: str) -> None:
+    world.lamp["title"]["en"] = title
+    assert world.problem() == f"{title[5:]} is not filled in here; write it out."
 
 
 def test_a_placeholder_of_another_institution_is_a_problem(world: World) -> None:
@@ -260,11 +303,31 @@ def test_a_title_is_read_by_the_customers_of_every_institution_that_answers(worl
     assert world.problem() == "簡訊 is not what people say in Hong Kong; write 短訊."
 
 
-@pytest.mark.parametrize("contact", ["+852 0000 2222", "00002222", "852-0000-2222", "ask@other.test", "Example Intl"])
-def test_a_number_mailbox_or_name_of_another_institution_is_a_problem(world: World, contact: str) -> None:
+@pytest.mark.parametrize(
+    "contact",
+    ["+852 0000 2222", "00002222", "852-0000-2222", "ask@other.test", "sales@mail.other.test", "https://other.test/faq",
+     "www.other.test", "Example Intl", "EXAMPLE  INTL", "示例国际", "示例集團", "鈴聲通APP", "铃声通", "鈴 聲 通", "響鈴專區", "鈴木路"],
+)  # fmt: skip
+def test_a_fact_of_another_institution_is_a_problem(world: World, contact: str) -> None:
+    world.institutions["other"]["group"] = "示例集團"
+    world.institutions["other"]["limits"]["platforms"] = ["鈴聲通APP", "鈴聲通"]
+    world.institutions["other"]["stated"] |= {"menu": "open 響鈴專區 first", "address": "鈴木路 1號"}
+    assert world.facts
+    world.facts["institutions"]["other"] |= {"group": "示例集團", "stated": world.institutions["other"]["stated"]}
     world.lamp["answers"]["demo"]["en"] = f"Please ask {contact} first."
-    says = f"{contact} is other's, and this is read by customers of demo; remove it."
-    assert world.problem() == says
+    says = " is other's, and this is read by customers of demo; remove it."
+    assert world.problem().endswith(says)
+
+
+def test_a_fact_of_another_institution_is_named_as_it_is_written(world: World) -> None:
+    world.lamp["answers"]["demo"]["zh-Hans"] = "请问示例国际，电话是+85200002222。"
+    problems = [problem.split(": ", 1)[1].split(" is ")[0] for problem in world.problems()]
+    assert problems == ["+85200002222", "示例国际"]
+
+
+def test_a_name_that_two_institutions_have_in_their_facts_is_no_problem(world: World) -> None:
+    world.lamp["answers"]["demo"]["zh-Hant"] = "請看電子憑證夾。"
+    assert world.problems() == []
 
 
 def test_the_institutions_own_number_in_digits_is_no_problem(world: World) -> None:
@@ -386,6 +449,39 @@ def test_a_response_for_the_others_is_not_read_by_those_who_have_their_own(world
     assert world.problems() == []
 
 
+# --- the page ---------------------------------------------------------------------------------------
+
+
+def test_a_missing_language_of_a_label_is_a_problem(world: World) -> None:
+    del world.page["labels"]["send"]["en"]
+    assert world.problem() == "send has no en; write it."
+
+
+def test_a_word_of_the_page_is_read_in_every_place(world: World) -> None:
+    world.page["errors"]["busy"]["zh-Hant"] = "網路忙線。"
+    assert world.problems() == ["data/page/errors.yml:2: 網路 is not what people say in Hong Kong; write 網絡."]
+
+
+def test_a_word_of_the_page_is_in_its_script(world: World) -> None:
+    world.page["labels"]["send"]["zh-Hans"] = "送出訊息"
+    assert "data/page/labels.yml:3: 訊 is a Traditional character in a zh-Hans text; write 讯." in world.problems()
+
+
+def test_a_placeholder_in_a_label_is_a_problem(world: World) -> None:
+    world.page["labels"]["send"]["en"] = "Call {hotline}"
+    assert world.problem() == "{hotline} is not filled in here; write it out."
+
+
+def test_a_placeholder_that_no_error_has_is_a_problem(world: World) -> None:
+    world.page["errors"]["busy"]["en"] = "Wait {seconds}."
+    assert world.problem().startswith("{seconds} is not filled in here; write one of ")
+
+
+def test_a_fact_of_one_institution_is_not_on_the_page_of_all(world: World) -> None:
+    world.page["labels"]["send"]["en"] = "Send to Example Intl"
+    assert world.problem() == "Example Intl is other's, and this is read by customers of demo; remove it."
+
+
 # --- the shared facts -------------------------------------------------------------------------------
 
 
@@ -441,6 +537,12 @@ def test_a_topic_without_an_answer_for_an_institution_is_a_problem(world: World)
     assert world.facts
     world.facts["topics"][0]["for"].append("other")
     assert world.problem() == "has no answer for other; facts/topics.yml names it, write one."
+
+
+def test_an_answer_for_an_institution_that_the_facts_do_not_name_is_a_problem(world: World) -> None:
+    assert world.facts
+    world.facts["topics"][1]["for"] = ["demo"]
+    assert world.problem() == "answers for other, which facts/topics.yml does not name; remove it."
 
 
 def test_a_topic_that_the_facts_do_not_name_is_a_problem(world: World) -> None:
@@ -534,3 +636,45 @@ def test_problems_come_in_the_order_of_files_and_lines(world: World) -> None:
 def test_checking_needs_no_rasa() -> None:
     lines = "import sys; from bot.content import checks; sys.exit(any(m.split('.')[0] == 'rasa' for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", lines], cwd=DATA.parent).returncode == 0
+
+
+# --- spellings of platforms ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def limits(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.institutions["demo"]["limits"]
+    found["platforms"] = ["燈網", "鈴網"]
+    return found
+
+
+def test_spellings_of_two_platforms_that_differ_are_no_problem(world: World, limits: dict[str, Any]) -> None:
+    limits["platform_spellings"] = {"燈網": ["燈 App", "灯网", "燈網"], "鈴網": ["鈴 App"]}
+    assert world.problems() == []
+
+
+def test_a_spelling_of_an_unknown_platform_is_a_problem(world: World, limits: dict[str, Any]) -> None:
+    limits["platform_spellings"] = {"鐘網": ["鐘 App"]}
+    assert world.problem() == "鐘網 is no platform of demo; write one of limits.platforms."
+
+
+@pytest.mark.parametrize("spelling", ["燈app", "灯 APP", "燈_App"])
+def test_one_spelling_of_two_platforms_is_a_problem(world: World, limits: dict[str, Any], spelling: str) -> None:
+    limits["platform_spellings"] = {"燈網": ["燈App"], "鈴網": [spelling]}
+    assert world.problem() == f"{spelling} is a spelling of 鈴網 and of 燈網; keep it at one of them."
+
+
+def test_the_name_of_another_platform_as_a_spelling_is_a_problem(world: World, limits: dict[str, Any]) -> None:
+    limits["platform_spellings"] = {"燈網": ["鈴網"]}
+    assert world.problem() == "鈴網 is a spelling of 燈網 and of 鈴網; keep it at one of them."
+
+
+def test_an_ordinary_word_that_is_a_spelling_is_a_problem(world: World, limits: dict[str, Any]) -> None:
+    limits.update(platform_spellings={"燈網": ["燈站"]}, no_platforms=["燈站"])
+    assert world.problem() == "燈站 is no platform and a spelling of 燈網; keep one of them."
+
+
+def test_a_problem_of_a_spelling_names_its_line(world: World, limits: dict[str, Any]) -> None:
+    limits["platform_spellings"] = {"燈網": ["燈App"], "鈴網": ["燈 App"]}
+    (problem,) = world.problems()
+    assert problem.startswith(world.place("data/institutions/demo.yml", "- 燈 App") + ": ")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from bot.content.checks import check_content
+from bot.content.table import coverage
 
 TODAY = date(2026, 11, 20)
 
@@ -42,6 +43,12 @@ class World:
             },
         }
         self.intents = ["ring", "human", "inform"]
+        self.page: dict[str, Fields] = {
+            "labels": {"send": {"zh-Hant": "送出", "zh-Hans": "发送", "en": "Send"}},
+            "errors": {
+                "busy": {"zh-Hant": "請打 {hotline}。", "zh-Hans": "请拨打 {hotline}。", "en": "Call {hotline}."}
+            },
+        }
         self.facts: dict[str, Any] | None = {
             "institutions": {id_: dict(one, stated=dict(one["stated"])) for id_, one in self.institutions.items()},
             "topics": [{"id": "lamp", "for": ["demo"]}, {"id": "bell", "for": ["demo", "other"]}],
@@ -68,16 +75,24 @@ class World:
         return found
 
     def problems(self) -> list[str]:
-        data, facts = self.folder / "data", self.folder / "facts"
+        facts = self._written()
+        return [problem.replace(str(facts), "facts") for problem in check_content(facts, self.folder / "data", TODAY)]
+
+    def table(self, in_colour: bool = False) -> list[str]:
+        """Return the lines of the coverage table."""
+        return coverage(self._written(), self.folder / "data", TODAY, in_colour)
+
+    def _written(self) -> Path:
         self._write("domain.yml", {"intents": self.intents})
-        for kind, files in (("institutions", self.institutions), ("flows", self.flows), ("topics", self.topics)):
+        kinds = {"institutions": self.institutions, "flows": self.flows, "topics": self.topics, "page": self.page}
+        for kind, files in kinds.items():
             for name, fields in files.items():
                 self._write(f"data/{kind}/{name}.yml", fields)
         for name, content in (self.facts or {}).items():
             self._write(f"facts/{name}.yml", content)
         for name, text in self.texts.items():
             self._write_text(name, text)
-        return [problem.replace(str(facts), "facts") for problem in check_content(facts, data, TODAY)]
+        return self.folder / "facts"
 
     def problem(self) -> str:
         """Return the only problem, without its place."""
@@ -158,8 +173,9 @@ def _topic(id_: str, *institutions: str) -> Fields:
         "reviewed": TODAY,
         "expires": date(2027, 11, 20),
         "examples": {
-            "zh": [f"{id_} 測試問題 {number}" for number in range(15)],
+            "zh": [f"{id_} 測試問題 {number}" for number in range(24)],
             "en": [f"{id_} test question {number}" for number in range(10)],
+            "mixed": [f"{id_} 測試 question {number}" for number in range(6)],
         },
         "answers": {institution: dict(answer) for institution in institutions},
     }
