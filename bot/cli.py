@@ -42,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="also when nothing has changed"
     )
     check = verb("check", "say what is wrong with the content, one sentence a line", _check)
+    check.add_argument(
+        "--table",
+        action="store_true",
+        help="show topics, institutions and languages at a glance, and what expires next",
+    )
     check.add_argument("--facts", help="folder of the facts the content rests on (default: ../shared/facts, if there)")
     talk = verb("talk", "chat in the terminal with the running assistant", _talk)
     talk.add_argument("--institution", default="hnyc")
@@ -55,12 +60,33 @@ def _parser() -> argparse.ArgumentParser:
     verb("demo", "list the demo customers", _demo).add_argument(
         "--reset", action="store_true", help="put them back into their states"
     )
-    verb("bench", "measure a question's way from the gateway's door and back", _bench).add_argument(
-        "--turns", type=int, default=200
-    )
+    bench = verb("bench", "measure a question's way from the gateway's door and back, or one of the forms", _bench)
+    bench.add_argument("--turns", type=int, default=200)
+    _add_forms(bench)
     serve = verb("serve", "run one process in the foreground (used by up)", _serve)
     serve.add_argument("process", choices=["gateway", "actions"])
     return parser
+
+
+def _add_forms(bench: argparse.ArgumentParser) -> None:
+    """Add what else `anxin bench` measures; each form has its own options."""
+    help_ = "how well messages are understood: public benchmarks, our own topics held out, mistakes of typing"
+    understanding = bench.add_subparsers(metavar="<form>").add_parser(
+        "understanding",
+        help=help_,
+        description=f"Measure {help_}.",
+        epilog="Ends with 0 when all was measured and every target is met, with 1 when not.",
+    )
+    understanding.set_defaults(run=_bench_understanding)
+    understanding.add_argument("--data", help="folder of the public benchmarks (default: ../shared/bench)")
+    understanding.add_argument(
+        "--only", nargs="+", metavar="NAME", default=[], help="only these, such as own, hint3 or banking77_10"
+    )
+    understanding.add_argument(
+        "--stock", action="store_true", help="also the stock Rasa pipeline (DIET) on the same data: takes hours"
+    )
+    understanding.add_argument("--runs", default="1", help="take the times so often, and show medians")
+    understanding.add_argument("--json", metavar="FILE", help="also write every figure to this file")
 
 
 def _up(options: argparse.Namespace, settings: Settings) -> int:
@@ -96,16 +122,17 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
     from pathlib import Path
 
     from bot.content.checks import check_content
+    from bot.content.table import coverage
 
-    facts = Path(options.facts or ROOT.parent / "shared" / "facts")
-    if not options.facts and not facts.is_dir():
+    facts: Path | None = Path(options.facts or ROOT.parent / "shared" / "facts")
+    if facts and not options.facts and not facts.is_dir():
         print(f"Note: there is no {facts}, so nothing is compared with the shared facts.")
-        found = check_content(None)
-    else:
-        found = check_content(facts)
-    for problem in found:
-        print(problem)
-    print(f"{len(found)} problems." if found else "The content is in order.")
+        facts = None
+    found = check_content(facts)
+    for line in coverage(facts, in_colour=sys.stdout.isatty()) if options.table else found:
+        print(line)
+    where = "; anxin check says which" if options.table else ""
+    print(f"{len(found)} problem{'s' if len(found) > 1 else ''}{where}." if found else "The content is in order.")
     return 1 if found else 0
 
 
@@ -165,6 +192,17 @@ def _bench(options: argparse.Namespace, settings: Settings) -> int:
     from bot.bench import question_turns
 
     return question_turns(f"http://127.0.0.1:{settings.gateway_port}", options.turns)
+
+
+def _bench_understanding(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import training
+
+    command = [str(training.ENGINE_BIN / "python"), "-m", "bot.engine.benchmark", "--runs", options.runs]
+    command += ["--data", str(settings.called_from / options.data)] if options.data else []
+    command += ["--json", str(settings.called_from / options.json)] if options.json else []
+    command += ["--stock"] if options.stock else []
+    command += ["--only", *options.only] if options.only else []
+    return subprocess.run(command, cwd=ROOT, env=training.engine_environment()).returncode
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:

@@ -25,13 +25,13 @@ from bot.content.language import detect_language
 from bot.contracts.turn import payload
 from bot.engine import rasa_private
 from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.understanding.decision import OFFERED, WORTH_OFFERING
 
 logger = logging.getLogger(__name__)
 
 _PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 _CONDITIONS = ("institution", "language", "hotline", "attempt", "suggestions")
 OFFER_A_PERSON_AFTER = 3  # misunderstandings in a row
-SUGGESTIONS = 3
 
 Message = dict[str, Any]
 
@@ -57,7 +57,9 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
         never shown: the customer is told so and gets the hotline.
         """
         try:
-            return self._message(utter_action, tracker, values)
+            message = self._message(utter_action, tracker, values)
+            also = self._also(tracker)
+            return {**message, "also": also} if also else message
         except Exception as problem:  # Rasa would go on, and the customer would read nothing
             raise rasa_private.TurnAborted("turn_failed", "unknown") from problem
 
@@ -76,6 +78,15 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
             message["buttons"] = [*suggestions, *message["buttons"]]
             message["decision"] = "clarify" if suggestions and situation["attempt"] == "first" else "handover"
         return {**message, **_ask(variation, values)}
+
+    def _also(self, tracker: DialogueStateTracker) -> Message | None:
+        """Return the answer to a second question in the latest message; before a flow that begins, after an answer."""
+        parse = tracker.latest_message.parse_data if tracker.latest_message else None
+        if not parse or not parse.get("also"):
+            return None
+        is_flow = parse["intent"]["name"] in self._flows
+        answer = self._message(f"utter_{parse['also']}", tracker, {})
+        return {**answer, "topic": parse["also"], "first": is_flow}
 
     def _situation(self, tracker: DialogueStateTracker) -> dict[str, str]:
         caller = caller_of(tracker)
@@ -143,11 +154,14 @@ class AnswerGenerator(TemplatedNaturalLanguageGenerator):
 
     def _suggestions(self, tracker: DialogueStateTracker, situation: dict[str, str]) -> list[Message]:
         """Buttons for the likeliest topics of this institution when the message was not understood."""
-        ranking = (tracker.latest_message.parse_data.get("intent_ranking") if tracker.latest_message else None) or []
+        parse = (tracker.latest_message.parse_data if tracker.latest_message else None) or {}
+        ranking = parse.get("intent_ranking") or []
+        if parse.get("decision") == "handover":  # nothing is likely enough to be worth reading
+            return []
         suggestions = []
         for candidate in ranking:
             title = self._title(candidate["name"], situation)
-            if title and len(suggestions) < SUGGESTIONS and candidate["confidence"] >= 0.05:
+            if title and len(suggestions) < OFFERED and candidate["confidence"] >= WORTH_OFFERING:
                 suggestions.append({"title": title, "payload": f"/{candidate['name']}"})
         return suggestions
 
@@ -204,6 +218,9 @@ def _last_answer(tracker: DialogueStateTracker) -> str:
                 break
         elif isinstance(event, BotUttered) and turns == 1 and event.text:
             texts.append(event.text)
+            also = (event.metadata or {}).get("also")
+            if also and also["text"] not in texts:
+                texts.insert(len(texts) if also["first"] else -1, also["text"])
     return "\n\n".join(reversed(texts))
 
 

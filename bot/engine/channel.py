@@ -29,6 +29,7 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
 from bot.engine.rasa_private import TurnAborted, begin_turn
+from bot.engine.understanding.follow_up import follows
 from bot.settings import read_settings
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,12 @@ async def _user_message(call: dict[str, Any], agent: Agent, output: CollectedMes
         message_id=call["caller"]["message"],
         metadata=call["caller"],
     )
-    message.parse_data = parse_payload(pressed) if pressed else await agent.processor.parse_message(message)
+    if pressed:
+        message.parse_data = parse_payload(pressed)
+    else:
+        # What was asked before is read only where the words lean on it.
+        before = await agent.tracker_store.retrieve(message.sender_id) if follows(message.text) else None
+        message.parse_data = await agent.processor.parse_message(message, before)
     return message
 
 
@@ -140,7 +146,8 @@ def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAns
         return TurnAnswer(messages=messages, topic=None, decision=None, confidence=None)
     intent = parse["intent"]
     if intent["name"] != FALLBACK_INTENT:
-        return TurnAnswer(messages=messages, topic=intent["name"], decision="answer", confidence=intent["confidence"])
+        decision = parse.get("decision") or "answer"
+        return TurnAnswer(messages=messages, topic=intent["name"], decision=decision, confidence=intent["confidence"])
     # None: a form took the words as what it had asked for.
     decision = next((message["decision"] for message in messages if message.get("decision")), None)
     return TurnAnswer(messages=messages, topic=None, decision=decision, confidence=None)
@@ -163,11 +170,20 @@ class CollectedMessages(OutputChannel):
         return CHANNEL_NAME
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
-        said = BotMessage(text=message.get("text") or "", buttons=message.get("buttons") or [])
-        for key in ("ask", "topic", "source", "decision"):
-            if message.get(key):
-                said[key] = message[key]  # type: ignore[literal-required]
-        self.messages.append(said)
+        also = message.get("also")
+        if also and all(said.get("topic") != also["topic"] for said in self.messages):  # once a turn
+            both = [also, message] if also["first"] else [message, also]
+        else:
+            both = [message]
+        self.messages.extend(map(_said, both))
+
+
+def _said(message: dict[str, Any]) -> BotMessage:
+    said = BotMessage(text=message.get("text") or "", buttons=message.get("buttons") or [])
+    for key in ("ask", "topic", "source", "decision"):
+        if message.get(key):
+            said[key] = message[key]  # type: ignore[literal-required]
+    return said
 
 
 def _is_ready(request: Request) -> bool:

@@ -17,9 +17,12 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
 from rasa.shared.core.training_data.structures import StoryGraph
 from rasa.shared.importers.rasa import RasaFileImporter
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.loading import load_data
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import cached_method
+from rasa.shared.utils.io import get_text_hash
 
 from bot.content.flows import load_flows
 from bot.content.topics import Topic, load_topics
@@ -34,25 +37,48 @@ class TopicImporter(RasaFileImporter):
 
     @cached_method
     def get_domain(self) -> Domain:
-        return super().get_domain().merge(Domain.from_dict(_topic_domain(list(load_topics().values()))))
+        return super().get_domain().merge(Domain.from_dict(_topic_domain(list(self._topics().values()))))
 
     @cached_method
     def get_stories(self, exclusion_percentage: int | None = None) -> StoryGraph:
         written = super().get_stories(exclusion_percentage)
-        responses = set(self.get_nlu_data().responses) | set(self.get_domain().responses)
+        responses = set(self._nlu_data().responses) | set(self.get_domain().responses)
         rules = list(_rules(self.get_domain(), responses))
         reader = YAMLStoryReader()
         generated = reader.read_from_parsed_yaml({"version": "3.1", "rules": rules})
         return written.merge(StoryGraph(generated))
 
-    @cached_method
     def get_nlu_data(self, language: str | None = "en") -> TrainingData:
-        examples = [
-            Message.build(text=example, intent=topic.id)
-            for topic in load_topics().values()
-            for example in topic.all_examples
-        ]
-        return super().get_nlu_data(language).merge(TrainingData(examples))
+        return self._nlu_data()
+
+    @cached_method
+    def _topics(self) -> dict[str, Topic]:
+        return load_topics()
+
+    @cached_method
+    def _nlu_data(self) -> TrainingData:
+        """All examples: of the flows' files, and each topic's with its titles."""
+        written = [load_data(file) for file in self._nlu_files]
+        examples = [Example(data=message.data) for data in written for message in data.training_examples]
+        for topic in self._topics().values():
+            texts = (*topic.all_examples, *topic.title.values())
+            examples += [Example(data={TEXT: text, INTENT: topic.id}) for text in texts]
+        return TrainingData(examples, responses={k: v for data in written for k, v in data.responses.items()})
+
+
+class Example(Message):  # type: ignore[misc]  # Rasa has no types
+    """A message that costs nothing to copy and little to compare: Rasa copies and hashes all of them ten times.
+
+    A copy is the message itself, for no component of config.yml changes an example.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Example:
+        return self
+
+    def fingerprint(self) -> str:
+        if self._cached_fingerprint is None and self.data.keys() == {TEXT, INTENT}:
+            self._cached_fingerprint = get_text_hash(f"{self.data[INTENT]}\0{self.data[TEXT]}")
+        return str(super().fingerprint())
 
 
 def _topic_domain(topics: list[Topic]) -> dict[str, Any]:

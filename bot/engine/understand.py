@@ -6,18 +6,19 @@ import argparse
 import json
 import sys
 import tarfile
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bot.content.institutions import DEFAULT_INSTITUTION, load_institutions
-from bot.engine.understanding.decision import decide, weighed
-from bot.engine.understanding.model import LinearModel
+from bot.content.reading import read_yaml
+from bot.engine.understanding import archive
+from bot.engine.understanding.archive import ArchiveDamaged
+from bot.engine.understanding.decision import Costs
+from bot.engine.understanding.reading import Reader
 from bot.settings import ROOT
 
-ALTERNATIVES = 4
+COMPONENT = "bot.engine.understanding.classifier.TopicClassifier"
 
 
 def main() -> int:
@@ -25,48 +26,56 @@ def main() -> int:
     parser.add_argument("--institution", default=DEFAULT_INSTITUTION, choices=sorted(load_institutions()))
     parser.add_argument("file", nargs="?")
     options = parser.parse_args()
-    threshold = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"][0]["threshold"]
-    model = load_model(ROOT / "models" / "anxin.tar.gz")
+    try:
+        reader = load_reader(ROOT / "models" / "anxin.tar.gz")
+    except ArchiveDamaged as problem:
+        print(f"anxin: {problem}", file=sys.stderr)
+        return 1
     try:
         lines = open(options.file, encoding="utf-8") if options.file else sys.stdin  # noqa: SIM115  # ends with the process
     except OSError as problem:
         print(f"anxin: {options.file}: {problem.strerror}.", file=sys.stderr)
         return 2
     for line in lines:
-        print(
-            json.dumps(understood(model, line.rstrip("\n"), options.institution, threshold), ensure_ascii=False),
-            flush=True,
-        )
+        said = described(reader, line.rstrip("\n"), options.institution)
+        print(json.dumps(said, ensure_ascii=False), flush=True)
     return 0
 
 
-def load_model(archive: Path) -> LinearModel:
-    """Return the classifier inside Rasa's model archive."""
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive) as tar:
-        for member in tar.getmembers():
-            name = Path(member.name)
-            if member.isfile() and name.name in ("model.json", "weights.npz") and "TopicClassifier" in member.name:
-                content = tar.extractfile(member)
-                assert content
-                (Path(folder) / name.name).write_bytes(content.read())
-        return LinearModel.load(Path(folder))
+def load_reader(model: Path) -> Reader:
+    """Return the understanding inside Rasa's model archive, with the costs of config.yml; raise `ArchiveDamaged`."""
+    pipeline = read_yaml((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
+    costs = Costs.from_config(next(part["costs"] for part in pipeline if part["name"] == COMPONENT))
+    try:
+        with tarfile.open(model) as tar:
+            return Reader(archive.load(_reading(tar)), costs)
+    except (tarfile.TarError, EOFError, OSError) as problem:
+        raise ArchiveDamaged(f"{model.name} cannot be read: {type(problem).__name__}") from problem
 
 
-def understood(model: LinearModel, text: str, institution: str, threshold: float) -> dict[str, Any]:
-    """Return the design's JSON for one message."""
-    probabilities = weighed(model.probabilities(text), model.intents, institution)
-    order = probabilities.argsort()[::-1]
-    best = float(probabilities[order[0]])
-    return {
+def _reading(tar: tarfile.TarFile) -> Callable[[str], bytes]:
+    members = {Path(m.name).name: m for m in tar.getmembers() if m.isfile() and "TopicClassifier" in m.name}
+
+    def read(name: str) -> bytes:
+        content = tar.extractfile(members[name])
+        assert content
+        return content.read()
+
+    return read
+
+
+def described(reader: Reader, text: str, institution: str) -> dict[str, Any]:
+    """Return the design's JSON for one message; `also` where a second question is as certain."""
+    reading = reader.read(text, institution)
+    understood = reading.understood
+    said = {
         "text": text,
-        "topic": model.intents[order[0]],
-        "confidence": round(best, 4),
-        "decision": decide(best, threshold),
-        "alternatives": [
-            {"topic": model.intents[i], "confidence": round(float(probabilities[i]), 4)}
-            for i in order[1 : 1 + ALTERNATIVES]
-        ],
+        "topic": understood.topic,
+        "confidence": round(understood.confidence, 4),
+        "decision": understood.decision,
+        "alternatives": [{"topic": name, "confidence": round(p, 4)} for name, p in understood.ranking[1:]],
     }
+    return {**said, "also": reading.also} if reading.also else said
 
 
 if __name__ == "__main__":

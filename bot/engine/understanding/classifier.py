@@ -1,25 +1,28 @@
-"""Our understanding as a component of Rasa's pipeline: intent, ranking, and "not understood" below the threshold."""
+"""Our understanding as a component of Rasa's pipeline: intent, ranking, decision, and a second question."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.content.institutions import DEFAULT_INSTITUTION
+from bot.content.topics import load_topics
 from bot.engine.importer import FALLBACK_INTENT
-from bot.engine.understanding.decision import offered_by, weighed
-from bot.engine.understanding.model import LinearModel
-
-RANKED = 5
+from bot.engine.understanding import archive
+from bot.engine.understanding.concepts import CONCEPTS, Lexicon, read_entries
+from bot.engine.understanding.decision import Costs, offered_by
+from bot.engine.understanding.model import OUTSIDE, Understanding
+from bot.engine.understanding.reading import Reader
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -27,14 +30,26 @@ class TopicClassifier(GraphComponent):
     """Names the topic or flow of a message, with the probability that this is right."""
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
-        self._threshold: float = config["threshold"]
+        self._costs = Costs.from_config(config["costs"])
         self._storage = storage
         self._resource = resource
-        self.model: LinearModel | None = None
+        self.reader: Reader | None = None
+        self._titles = {id_: topic.title["zh-Hant"] for id_, topic in load_topics().items()}
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"threshold": 0.4}
+        return {"costs": {}}
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str:
+        """Return what Rasa cannot see of what a model is made from: this package and the lexicon.
+
+        Without it Rasa would take an old model out of its cache after either has changed.
+        """
+        made_from = hashlib.sha256()
+        for file in (*sorted(Path(__file__).parent.glob("*.py")), CONCEPTS):
+            made_from.update(file.read_bytes())
+        return made_from.hexdigest()
 
     @classmethod
     def create(
@@ -48,9 +63,11 @@ class TopicClassifier(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         examples = training_data.intent_examples
-        self.model = LinearModel.train([e.get(TEXT) for e in examples], [e.get(INTENT) for e in examples])
+        texts, intents = [e.get(TEXT) for e in examples], [e.get(INTENT) for e in examples]
+        model = Understanding.train(texts, intents, Lexicon(read_entries()))
         with self._storage.write_to(self._resource) as folder:
-            self.model.save(Path(folder))
+            archive.save(model, Path(folder))
+        self.reader = Reader(model, self._costs)
         return self._resource
 
     @classmethod
@@ -62,29 +79,45 @@ class TopicClassifier(GraphComponent):
         execution_context: ExecutionContext,
         **kwargs: Any,
     ) -> TopicClassifier:
+        """Read the trained model; raise `ArchiveDamaged` when it is not what was written."""
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            component.model = LinearModel.load(Path(folder))
+            model = archive.load(lambda name: (Path(folder) / name).read_bytes())
+        component.reader = Reader(model, component._costs)
         offered_by()  # read now: the first customer need not wait for it
         return component
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         return training_data
 
-    def process(self, messages: list[Message]) -> list[Message]:
+    def process(self, messages: list[Message], tracker: DialogueStateTracker | None = None) -> list[Message]:
+        """Understand `messages`; `tracker`, where Rasa has one, tells what was asked before."""
         for message in messages:
             if message.get(TEXT):
-                self._classify(message)
+                self._understand(message, tracker)
         return messages
 
-    def _classify(self, message: Message) -> None:
-        assert self.model is not None, "train or load before process"
+    def _understand(self, message: Message, tracker: DialogueStateTracker | None) -> None:
+        assert self.reader is not None, "train or load before process"
         institution = (message.get("metadata") or {}).get("institution", DEFAULT_INSTITUTION)
-        probabilities = weighed(self.model.probabilities(message.get(TEXT)), self.model.intents, institution)
-        order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        ranking = [{"name": self.model.intents[i], "confidence": float(probabilities[i])} for i in order]
-        best = ranking[0]
-        if best["confidence"] < self._threshold:
-            best = {"name": FALLBACK_INTENT, "confidence": 1.0 - float(best["confidence"])}
-        message.set(INTENT, best, add_to_output=True)
+        reading = self.reader.read(message.get(TEXT), institution, self._asked_before(tracker))
+        understood = reading.understood
+        is_known = understood.decision == "answer" or understood.topic == OUTSIDE
+        intent = {"name": understood.topic, "confidence": understood.confidence}
+        message.set(INTENT, intent if is_known else _not_understood(understood.confidence), add_to_output=True)
+        ranking = [{"name": name, "confidence": p} for name, p in understood.ranking]
         message.set("intent_ranking", ranking, add_to_output=True)
+        message.set("decision", understood.decision, add_to_output=True)
+        if reading.also:
+            message.set("also", reading.also, add_to_output=True)
+
+    def _asked_before(self, tracker: DialogueStateTracker | None) -> str | None:
+        """Return the customer's last question in words; of a button that was pressed, the title of its topic."""
+        latest = tracker.latest_message if tracker else None
+        if latest is None or not latest.text:
+            return None
+        return self._titles.get(latest.intent_name or "") if latest.text.startswith("/") else str(latest.text)
+
+
+def _not_understood(confidence: float) -> dict[str, Any]:
+    return {"name": FALLBACK_INTENT, "confidence": 1.0 - confidence}
