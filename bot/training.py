@@ -19,6 +19,7 @@ LOG = ROOT / "var" / "log" / "train.log"
 
 _SOURCES = ("config.yml", "domain.yml", "requirements/engine.txt")
 _FOLDERS = ("data", "bot/engine", "bot/content")
+_NOT = ROOT / "bot" / "engine" / "benchmark"
 
 
 class TrainingFailed(Exception):
@@ -30,7 +31,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     files = [ROOT / name for name in _SOURCES]
     for folder in _FOLDERS:
-        files += [f for f in (ROOT / folder).rglob("*") if f.suffix in (".yml", ".py")]
+        files += [f for f in (ROOT / folder).rglob("*") if f.suffix in (".yml", ".py") and _NOT not in f.parents]
     for file in sorted(files):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -79,7 +79,7 @@ BENCHMARKS = (
     Benchmark(
         "banking77_oos",
         "banking77_oos/train.tsv",
-        tuple(Asking(kind, (_OOS, f"banking77_oos/{kind}_test.tsv")) for kind in ("id-oos", "ood-oos")),
+        tuple(Asking(kind, (_OOS, f"banking77_oos/{kind}-oos_test.tsv")) for kind in ("id", "ood")),
         has_floor=True,
     ),
     *(_simple(f"hint3_{bot}", f"hint3/{bot}_train.tsv", f"hint3/{bot}_test.tsv") for bot in (

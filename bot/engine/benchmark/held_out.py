@@ -67,7 +67,7 @@ def run(fold: Fold, names: Sequence[str], costs: Costs) -> Result:
     own = np.stack([model.probabilities(text) for text in texts])
     probabilities = np.zeros((len(texts), len(names)))
     probabilities[:, [names.index(intent) for intent in model.intents]] = own
-    changed, agreed = _changed(model, fold.messages.texts, texts, intents, own)
+    changed, agreed = _changed(model, costs, fold.messages.texts, held, own)
     anywhere = [
         _judged(decided(row, model.intents, costs), None, intent) for row, intent in zip(own, intents, strict=True)
     ]
@@ -106,17 +106,18 @@ def _at_institutions(model: Understanding, costs: Costs, texts: Sequence[str], i
 
 
 def _changed(
-    model: Understanding, corpus: Sequence[str], texts: Sequence[str], intents: Sequence[str], clean: np.ndarray
+    model: Understanding, costs: Costs, corpus: Sequence[str], held: Messages, clean: np.ndarray
 ) -> tuple[list[Changed], dict[str, tuple[int, int]]]:
     """Ask each message of a topic or flow again, in every way it can be changed."""
+    texts, intents = held.texts, held.intents
     found: list[Changed] = []
     topics: dict[str, dict[int, tuple[str, str]]] = {}  # change -> message -> how it was written, what it was taken for
-    first = _topics(model, clean)
+    first = _topics(model, costs, clean)
     for name, change in noise.changes(corpus).items():
         written = {i: change(text) for i, text in enumerate(texts) if intents[i] in offered_by()}
         asked = [(i, text) for i, text in written.items() if text is not None]
         if asked:
-            taken = _topics(model, np.stack([model.probabilities(text) for _, text in asked]))
+            taken = _topics(model, costs, np.stack([model.probabilities(text) for _, text in asked]))
             topics[name] = {i: (text, topic) for (i, text), topic in zip(asked, taken, strict=True)}
             found += [
                 Changed(name, intents[i], first[i], topic)
@@ -133,5 +134,5 @@ def _agreed(one: dict[int, tuple[str, str]], other: dict[int, tuple[str, str]]) 
     return len(same), sum(same)
 
 
-def _topics(model: Understanding, probabilities: np.ndarray) -> list[str]:
-    return [model.intents[best] for best in ranked(probabilities, model.intents)[:, 0]]
+def _topics(model: Understanding, costs: Costs, probabilities: np.ndarray) -> list[str]:
+    return [model.intents[best] for best in ranked(probabilities, model.intents, costs.outside_from)[:, 0]]

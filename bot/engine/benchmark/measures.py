@@ -1,7 +1,7 @@
 """Figures from probabilities: shares between 0 and 1, times as they were taken. Nothing here knows a model.
 
-A message is taken for what `decision.decided` takes it for: for outside when that is more likely than not, else for the
-likeliest intent that is not outside.
+A message is taken for what `decision.decided` takes it for: for outside when that is likely enough (`outside_from`), else
+for the likeliest intent that is not outside.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ SURE = 0.9
 Figures = dict[str, float]
 
 
-def ranked(probabilities: np.ndarray, intents: Sequence[str]) -> np.ndarray:
-    """Return the columns (messages, intents) in the order in which they are taken for what is meant."""
+def ranked(probabilities: np.ndarray, intents: Sequence[str], outside_from: float = 0.5) -> np.ndarray:
+    """Return the columns (messages, intents) in the order in which they are taken for what is meant.
+
+    Outside stands first where it is likely enough, else last: it is nothing that could be offered.
+    """
     if OUTSIDE not in intents:
         return np.argsort(-probabilities, axis=1, kind="stable")
     outside = list(intents).index(OUTSIDE)
-    inside = np.delete(probabilities, outside, axis=1)
-    likely = probabilities[:, outside]
     scores = probabilities.copy()
-    scores[:, outside] = np.where(likely > 0.5, 2.0, np.minimum(likely, np.nextafter(inside.max(axis=1), -1.0)))
+    scores[:, outside] = np.where(probabilities[:, outside] > outside_from, 2.0, -1.0)
     return np.argsort(-scores, axis=1, kind="stable")
 
 
@@ -50,14 +51,26 @@ def scope_of(probabilities: np.ndarray, intents: Sequence[str]) -> np.ndarray:
     return total
 
 
-def figures(probabilities: np.ndarray, intents: Sequence[str], expected: Sequence[str], scope: np.ndarray) -> Figures:
-    """Return every figure of messages whose intents are `expected`; AUROC only where some are outside."""
+def figures(
+    probabilities: np.ndarray,
+    intents: Sequence[str],
+    expected: Sequence[str],
+    scope: np.ndarray,
+    outside_from: float = 0.5,
+) -> Figures:
+    """Return every figure of messages whose intents are `expected`; AUROC only where some are outside.
+
+    ECE is of the messages in scope. A model that was never told what is outside says how likely the topic is right
+    *if* the message is in scope; one that was told has to know that too.
+    """
     labels = np.asarray(expected)
     is_inside = labels != OUTSIDE
     names = np.asarray(intents)
-    order = ranked(probabilities[is_inside], intents)
+    order = ranked(probabilities[is_inside], intents, outside_from)
     asked, topics = labels[is_inside], names[order[:, 0]]
     confidence = probabilities[is_inside][np.arange(len(order)), order[:, 0]]
+    if OUTSIDE not in intents:
+        confidence = confidence / np.maximum(probabilities[is_inside].sum(axis=1), 1e-12)
     found: Figures = {
         "messages": float(is_inside.sum()),
         "accuracy": float((topics == asked).mean()),

@@ -27,6 +27,7 @@ _SAYS = re.compile(r"[\w\u3400-\u9fff]")
 # The 大千 layout of 注音: sound -> key. The first tone is the space bar.
 _TONES = "ˊˇˋ˙"
 _SOUNDS = "ㄅㄆㄇㄈㄉㄊㄋㄌㄍㄎㄏㄐㄑㄒㄓㄔㄕㄖㄗㄘㄙㄧㄨㄩㄚㄛㄜㄝㄞㄟㄠㄡㄢㄣㄤㄥㄦ"
+_WRITTEN = {"不": "ㄅㄨˋ", "一": "ㄧ"}  # typed with their own tone, whatever is said before other tones
 _KEYS = dict(zip(_SOUNDS + _TONES, "1qaz2wsxedcrfv5tgbyhnujm8ik,9ol.0p;/-6347", strict=True))
 
 
@@ -106,12 +107,13 @@ def typed_blindly(text: str) -> str | None:
 
 def keys_of(han: str) -> str:
     """Return the keys of the 大千 layout that write Chinese characters: 你好 is su3cl3."""
-    return "".join(map(_syllable, lazy_pinyin(han, style=Style.BOPOMOFO)))
+    sounds = lazy_pinyin(han, style=Style.BOPOMOFO, errors=list)
+    return "".join(_syllable(c, _WRITTEN.get(c, sound)) for c, sound in zip(han, sounds, strict=True))
 
 
-def _syllable(sounds: str) -> str:
+def _syllable(character: str, sounds: str) -> str:
     if not all(sound in _KEYS for sound in sounds):
-        return sounds  # a character whose sound is not known stays
+        return character  # its sound is not known
     return "".join(_KEYS[sound] for sound in sounds) + ("" if sounds[-1] in _TONES else " ")
 
 

@@ -73,10 +73,10 @@ def rows(runs: int, with_stock: bool, say: Say) -> Iterator[Row]:
     times = learnt(messages, messages.texts[:: max(1, len(messages) // TIMED)], runs)[2]
     results = held_out_results(messages, decide_by, say)
     topics = frozenset(load_topics()) | frozenset(load_flows())
-    yield Row("own", TOPICS, {**_of(messages, names, results, topics), **times})
-    yield Row("own", "conversation", _of(messages, names, results, frozenset(names) - topics))
+    yield Row("own", TOPICS, {**_of(messages, names, results, topics, decide_by), **times})
+    yield Row("own", "conversation", _of(messages, names, results, frozenset(names) - topics, decide_by))
     if with_stock:
-        yield Row("own", FIRST_FOLD, _of(messages, names, results[:1], topics))
+        yield Row("own", FIRST_FOLD, _of(messages, names, results[:1], topics, decide_by))
         yield _stock_row(messages, results[0].asked, topics, say)
     yield from _decision_rows(results)
     yield from _changed_rows(results)
@@ -124,13 +124,15 @@ def held_out_results(messages: Messages, costs: Costs, say: Say, number: int = F
         return [future.result() for future in running]
 
 
-def _of(messages: Messages, names: Sequence[str], results: Sequence[Result], asked: frozenset[str]) -> Figures:
+def _of(
+    messages: Messages, names: Sequence[str], results: Sequence[Result], asked: frozenset[str], costs: Costs
+) -> Figures:
     """Return the figures over all folds of the intents `asked`, against everything outside."""
     probabilities = np.concatenate([result.probabilities for result in results])
     expected = np.asarray(messages.intents)[np.concatenate([result.asked for result in results])]
     rows = np.flatnonzero(np.isin(expected, [*asked, OUTSIDE]))
     kept = probabilities[rows]
-    return figures(kept, names, expected[rows].tolist(), scope_of(kept, names))
+    return figures(kept, names, expected[rows].tolist(), scope_of(kept, names), costs.outside_from)
 
 
 def decisions(found: Sequence[Decided]) -> Figures:

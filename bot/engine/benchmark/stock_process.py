@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -70,7 +71,9 @@ def main(folder: Path) -> None:
     """Train on and answer what is in `folder`."""
     from rasa.core.agent import Agent  # here: they load TensorFlow
     from rasa.model_training import train_nlu
+    from rasa.utils.log_utils import configure_structlog
 
+    configure_structlog(logging.WARNING)  # a line for each message would be part of its time
     work = json.loads((folder / WORK).read_text(encoding="utf-8"))
     config = folder / "config.yml"
     config.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")

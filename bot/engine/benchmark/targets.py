@@ -51,7 +51,7 @@ class Row:
 _SPEED = {"p50_ms": Target(2, at_least=False), "p99_ms": Target(5, at_least=False)}
 _CALIBRATED = {"ece": Target(0.04, at_least=False)}
 _EVERYWHERE: dict[str, dict[str, Target]] = {
-    "public": {**_SPEED, **_CALIBRATED},
+    "public": _SPEED,
     "own": {**_SPEED, **_CALIBRATED},
     "decision": {"outside_not_answered": Target(0.90), "inside_handover": Target(0.05, at_least=False)},
     "scripts": {"same": Target(0.995)},
