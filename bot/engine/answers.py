@@ -209,19 +209,20 @@ def _misunderstandings(tracker: DialogueStateTracker) -> int:
 
 def _last_answer(tracker: DialogueStateTracker) -> str:
     """All that the bot said after the customer's message before the latest."""
-    texts: list[str] = []
+    turn: list[BotUttered] = []
     turns = 0
     for event in reversed(tracker.events):
-        if isinstance(event, UserUttered):
-            turns += 1
-            if turns == 2 and texts:
-                break
-        elif isinstance(event, BotUttered) and turns == 1 and event.text:
-            texts.append(event.text)
-            also = (event.metadata or {}).get("also")
-            if also and also["text"] not in texts:
-                texts.insert(len(texts) if also["first"] else -1, also["text"])
-    return "\n\n".join(reversed(texts))
+        turns += isinstance(event, UserUttered)
+        if turns > 1:
+            break
+        if isinstance(event, BotUttered) and turns == 1 and event.text:
+            turn.append(event)
+    texts: list[str] = []
+    for said in reversed(turn):
+        also = (said.metadata or {}).get("also")
+        both = [said.text] if not also or also["text"] in texts else [said.text, also["text"]]
+        texts += reversed(both) if also and also["first"] else both
+    return "\n\n".join(texts)
 
 
 def _ask(variation: Message, values: Mapping[str, Any]) -> Message:

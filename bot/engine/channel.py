@@ -29,7 +29,7 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
 from bot.engine.rasa_private import TurnAborted, begin_turn
-from bot.engine.understanding.follow_up import follows
+from bot.engine.understanding.follow_up import follows, may_follow
 from bot.settings import read_settings
 
 logger = logging.getLogger(__name__)
@@ -121,10 +121,19 @@ async def _user_message(call: dict[str, Any], agent: Agent, output: CollectedMes
     if pressed:
         message.parse_data = parse_payload(pressed)
     else:
-        # What was asked before is read only where the words lean on it.
-        before = await agent.tracker_store.retrieve(message.sender_id) if follows(message.text) else None
-        message.parse_data = await agent.processor.parse_message(message, before)
+        message.parse_data = await _understood(message, agent)
     return message
+
+
+async def _understood(message: UserMessage, agent: Agent) -> dict[str, Any]:
+    """Parse; what was asked before is read only where the words lean on it, or are few and not clear by themselves."""
+    if not follows(message.text):
+        alone: dict[str, Any] = await agent.processor.parse_message(message)
+        if alone.get("decision") == "answer" or not may_follow(message.text):
+            return alone
+    before = await agent.tracker_store.retrieve(message.sender_id)
+    after: dict[str, Any] = await agent.processor.parse_message(message, before)
+    return after
 
 
 async def _answered_before(message: UserMessage, agent: Agent, output: CollectedMessages) -> bool:

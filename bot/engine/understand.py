@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def load_reader(model: Path) -> Reader:
     try:
         with tarfile.open(model) as tar:
             return Reader(archive.load(_reading(tar)), costs)
-    except (tarfile.TarError, EOFError, OSError) as problem:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as problem:
         raise ArchiveDamaged(f"{model.name} cannot be read: {type(problem).__name__}") from problem
 
 

@@ -22,8 +22,9 @@ from bot.content.institutions import HotlineHours, Institution, load_institution
 from bot.content.language import LANGUAGES
 from bot.content.topics import load_topics
 from bot.contracts.turn import parse_payload
-from bot.engine.answers import OFFER_A_PERSON_AFTER, SUGGESTIONS, AnswerGenerator
+from bot.engine.answers import OFFER_A_PERSON_AFTER, AnswerGenerator
 from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.understanding.decision import OFFERED, WORTH_OFFERING
 from tests.engine.processes import caller
 
 INSTITUTIONS = load_institutions()
@@ -272,13 +273,16 @@ def test_what_was_not_understood_offers_the_likeliest_topics_first(generator: An
     ranking = [{"name": name, "confidence": 0.3} for name in ("notice_opt_out", "otp_validity", "unlock_password")]
     message = generate(generator, "utter_nlu_fallback", wrote("hnyc", "en", FALLBACK_INTENT, intent_ranking=ranking))
     offered = [button["payload"] for button in message["buttons"]]
-    assert offered == ["/notice_opt_out", "/otp_validity", "/unlock_password"]
+    assert offered == ["/notice_opt_out", "/otp_validity", "/unlock_password", "/none_of_these"]
+    assert message["decision"] == "clarify"
 
 
 def test_at_most_three_topics_are_offered(generator: AnswerGenerator) -> None:
     ranking = [{"name": topic, "confidence": 0.2} for topic in TOPICS]
     message = generate(generator, "utter_nlu_fallback", wrote("hnyc", "en", FALLBACK_INTENT, intent_ranking=ranking))
-    assert len(message["buttons"]) == SUGGESTIONS == 3
+    offered = [button["payload"] for button in message["buttons"]]
+    assert len(offered) == OFFERED + 1 == 4
+    assert offered[-1] == "/none_of_these"
 
 
 @pytest.mark.parametrize("institution", INSTITUTIONS)
@@ -293,10 +297,85 @@ def test_only_what_the_institution_has_is_offered(generator: AnswerGenerator, in
 
 
 def test_what_is_hardly_likely_is_not_offered(generator: AnswerGenerator) -> None:
-    ranking = [{"name": "notice_opt_out", "confidence": 0.01}]
+    ranking = [{"name": "notice_opt_out", "confidence": WORTH_OFFERING - 0.001}]
     message = generate(generator, "utter_nlu_fallback", wrote("hnyc", "en", FALLBACK_INTENT, intent_ranking=ranking))
     assert [button["payload"] for button in message["buttons"]] == ["/human"]
     assert message["decision"] == "handover"
+
+
+@pytest.mark.parametrize(("institution", "language"), SITUATIONS)
+def test_where_it_was_decided_to_hand_over_nothing_is_offered(
+    generator: AnswerGenerator, institution: str, language: str
+) -> None:
+    ranking = [{"name": "hotline", "confidence": 0.3}]
+    lost = wrote(institution, language, FALLBACK_INTENT, intent_ranking=ranking, decision="handover")
+    message = generate(generator, "utter_nlu_fallback", lost)
+    assert [button["payload"] for button in message["buttons"]] == ["/human"]
+    assert message["decision"] == "handover"
+
+
+@pytest.mark.parametrize(("institution", "language"), SITUATIONS)
+def test_after_none_of_these_a_person_is_offered(generator: AnswerGenerator, institution: str, language: str) -> None:
+    message = generate(generator, "utter_none_of_these", wrote(institution, language, "none_of_these"))
+    assert INSTITUTIONS[institution].hotline in message["text"]
+    assert "/human" in [button["payload"] for button in message["buttons"]]
+
+
+# --- a second question in one message ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_second_question_brings_its_own_answer_after_the_first(generator: AnswerGenerator, language: str) -> None:
+    both = wrote("hnyc", language, "notice_opt_out", also="otp_validity")
+    message = generate(generator, "utter_notice_opt_out", both)
+    assert message["topic"] == "notice_opt_out"
+    assert message["also"]["topic"] == "otp_validity"
+    assert message["also"]["text"] == filled(TOPICS["otp_validity"].answers["hnyc"][language], INSTITUTIONS["hnyc"])
+    assert message["also"]["first"] is False
+
+
+def test_a_question_beside_a_flow_is_answered_before_the_flow_begins(generator: AnswerGenerator) -> None:
+    both = wrote("hnyc", "en", "unlock_password", also="notice_opt_out")
+    assert generate(generator, "utter_ask_account", both)["also"]["first"] is True
+
+
+def test_a_single_question_brings_nothing_else(generator: AnswerGenerator) -> None:
+    assert "also" not in generate(generator, "utter_notice_opt_out", wrote("hnyc", "en", "notice_opt_out"))
+
+
+def test_a_second_question_of_another_institution_is_said_to_be_elsewhere(generator: AnswerGenerator) -> None:
+    both = wrote("gtjai", "en", "otp_validity", also="notice_opt_out")
+    elsewhere = generate(generator, "utter_elsewhere", wrote("gtjai", "en"))
+    assert generate(generator, "utter_otp_validity", both)["also"]["text"] == elsewhere["text"]
+
+
+def test_what_was_asked_beside_an_earlier_message_is_not_answered_again(generator: AnswerGenerator) -> None:
+    earlier = wrote("hnyc", "en", "notice_opt_out", also="otp_validity")
+    assert "also" not in generate(generator, "utter_thanks", earlier, wrote("hnyc", "en", "thanks"))
+
+
+def said(text: str, also: str, first: bool) -> BotUttered:
+    """Return a message of the bot that brought the answer to a second question with it, as Rasa stores it."""
+    return BotUttered(text, metadata={"also": {"text": also, "topic": "x", "first": first}})
+
+
+def repeated(generator: AnswerGenerator, *events: Event) -> str:
+    turn = [wrote("hnyc", "en"), *events, wrote("hnyc", "en", "repeat")]
+    return str(generate(generator, "utter_repeat", *turn)["text"])
+
+
+def test_repeat_says_both_answers_in_their_order(generator: AnswerGenerator) -> None:
+    assert repeated(generator, said("one", "two", first=False)) == "one\n\ntwo"
+
+
+def test_repeat_says_the_second_answer_before_what_a_flow_asked(generator: AnswerGenerator) -> None:
+    asked = [said("began", "answer", first=True), said("asked", "answer", first=True)]
+    assert repeated(generator, *asked) == "answer\n\nbegan\n\nasked"
+
+
+def test_repeat_says_a_second_answer_once_where_a_form_asked_again_after_it(generator: AnswerGenerator) -> None:
+    asked = [said("one", "two", first=False), said("asked again", "two", first=False)]
+    assert repeated(generator, *asked) == "one\n\ntwo\n\nasked again"
 
 
 def test_the_newest_message_says_which_language_and_institution(generator: AnswerGenerator) -> None:

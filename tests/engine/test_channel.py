@@ -130,7 +130,9 @@ def test_no_generated_text_is_taken_for_an_intent(agent: Agent) -> None:
         taken = []
         for text in generated(3_000):
             parse = await agent.processor.parse_message(UserMessage(as_text(text)))
-            if parse["intent"]["confidence"] >= 1.0 or parse["entities"]:
+            # Our rules may find a day in it (3/1); a payload's entities come from another extractor.
+            unpacked = [entity for entity in parse["entities"] if entity.get("extractor") != "EntityFinder"]
+            if parse["intent"]["confidence"] >= 1.0 or unpacked:
                 taken.append(text)
         return taken
 
@@ -363,6 +365,127 @@ def test_an_earlier_turn_again_is_answered_with_its_own_answer(processes: Proces
     processes.turn(conversation, payload=payload("thanks"))
     _, again = processes.turn(conversation, "通知信可以關掉嗎", who=who, again=True)
     assert again == first
+
+
+# --- two questions, words that lean, wishes denied ------------------------------------------------------------------
+
+TWO_QUESTIONS = "通知信可以關掉嗎？驗證碼多久有效？"
+
+
+def topics(answer: dict[str, Any]) -> list[str | None]:
+    return [message.get("topic") for message in answer["messages"]]
+
+
+def test_two_questions_get_two_messages_of_two_topics(processes: Processes, conversation: str) -> None:
+    status, answer = processes.turn(conversation, TWO_QUESTIONS)
+    assert status == 200
+    assert topics(answer) == ["notice_opt_out", "otp_validity"]
+    assert (answer["topic"], answer["decision"]) == ("notice_opt_out", "answer")
+    assert all(message["text"] and message["source"] for message in answer["messages"])
+
+
+def test_two_questions_in_english_get_two_messages_in_english(processes: Processes, conversation: str) -> None:
+    words = "can I turn these e-mails off? and also how do I change my password?"
+    _, answer = processes.turn(conversation, words, who=caller(language="en"))
+    assert topics(answer) == ["notice_opt_out", "password_change"]
+    assert "cannot be switched off" in answer["messages"][0]["text"]
+
+
+def test_two_questions_again_get_the_same_two_and_are_taken_once(processes: Processes, conversation: str) -> None:
+    who = caller()
+    _, first = processes.turn(conversation, TWO_QUESTIONS, who=who)
+    stored = processes.events(conversation)
+    _, second = processes.turn(conversation, TWO_QUESTIONS, who=who, again=True)
+    assert second == first
+    assert processes.events(conversation) == stored
+
+
+@pytest.mark.parametrize("how", [{"payload": payload("repeat")}, {"text": "再說一次"}], ids=["button", "words"])
+def test_repeat_after_two_questions_says_both(processes: Processes, conversation: str, how: dict[str, str]) -> None:
+    _, first = processes.turn(conversation, TWO_QUESTIONS)
+    _, again = processes.turn(conversation, **how)
+    said = "\n".join(message["text"] for message in again["messages"])
+    assert all(message["text"] in said for message in first["messages"])
+    assert len(again["messages"]) == 1
+
+
+def test_the_turn_after_two_questions_answers_neither_again(processes: Processes, conversation: str) -> None:
+    processes.turn(conversation, TWO_QUESTIONS)
+    _, answer = processes.turn(conversation, "謝謝")
+    assert topics(answer) == [None]
+
+
+def test_a_question_beside_a_flow_is_answered_and_then_the_flow_begins(processes: Processes, conversation: str) -> None:
+    processes.start("actions")
+    try:
+        _, answer = processes.turn(conversation, "幫我解鎖密碼。另外通知信可以關掉嗎？")
+    finally:
+        processes.stop("actions")
+    assert topics(answer)[0] == "notice_opt_out"
+    assert topics(answer).count("notice_opt_out") == 1
+    assert answer["topic"] == "unlock_password"
+    assert answer["messages"][-1]["ask"] == {"kind": "account"}
+
+
+def test_two_questions_in_a_flow_are_both_answered_and_the_flow_asks_again(
+    processes: Processes, conversation: str
+) -> None:
+    processes.start("actions")
+    try:
+        processes.turn(conversation, payload=payload("unlock_password"))
+        _, answer = processes.turn(conversation, TWO_QUESTIONS)
+    finally:
+        processes.stop("actions")
+    assert topics(answer)[:2] == ["notice_opt_out", "otp_validity"]
+    assert topics(answer)[2:] == [None]
+    assert answer["messages"][-1]["ask"] == {"kind": "account"}
+
+
+def test_words_that_lean_on_the_question_before_are_answered(processes: Processes, conversation: str) -> None:
+    processes.turn(conversation, "驗證碼多久有效")
+    for words in ("那email的呢", "為什麼"):
+        _, answer = processes.turn(conversation, words)
+        assert topics(answer) == ["otp_validity"], words
+
+
+def test_words_that_lean_on_nothing_are_not_answered_from_another_conversation(
+    processes: Processes, conversation: str
+) -> None:
+    processes.turn(uuid.uuid4().hex, "驗證碼多久有效")
+    _, answer = processes.turn(conversation, "為什麼")
+    assert answer["decision"] != "answer"
+
+
+def test_a_denied_wish_starts_nothing(processes: Processes, conversation: str) -> None:
+    _, answer = processes.turn(conversation, "我沒有要解鎖密碼")
+    assert (answer["topic"], answer["decision"]) == ("cancel", "answer")
+    assert "ask" not in answer["messages"][-1]
+
+
+def test_a_denied_wish_leaves_the_flow_that_is_open(processes: Processes, conversation: str) -> None:
+    processes.start("actions")
+    try:
+        processes.turn(conversation, payload=payload("unlock_password"))
+        _, left = processes.turn(conversation, "我沒有要解鎖密碼")
+        _, after = processes.turn(conversation, payload=payload("otp_validity"))
+    finally:
+        processes.stop("actions")
+    assert "ask" not in left["messages"][-1]
+    assert all("ask" not in message for message in after["messages"])
+
+
+def test_what_is_asked_back_can_be_pressed_and_so_can_none_of_these(processes: Processes, conversation: str) -> None:
+    _, answer = processes.turn(conversation, "密碼")
+    assert answer["decision"] == "clarify"
+    assert answer["topic"] is None
+    pressed = [button["payload"] for button in answer["messages"][-1]["buttons"]]
+    assert 2 <= len(pressed) <= 4
+    assert pressed[-1] == payload("none_of_these")
+    _, none = processes.turn(conversation, payload=pressed[-1])
+    assert none["messages"][0]["text"]
+    assert payload("human") in [button["payload"] for button in none["messages"][0]["buttons"]]
+    _, one = processes.turn(conversation, payload=pressed[0])
+    assert one["messages"][0]["topic"] == pressed[0].removeprefix("/")
 
 
 # --- actions that are down ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import unicodedata
 from collections import defaultdict
 
@@ -15,7 +16,7 @@ from rasa.shared.utils.common import class_from_module_path
 from bot.content.flows import load_flows
 from bot.content.topics import Topic, load_topics
 from bot.contracts.turn import parse_payload
-from bot.engine.importer import FALLBACK_INTENT, FLOW_NOUNS, TopicImporter
+from bot.engine.importer import FALLBACK_INTENT, FLOW_NOUNS, Example, TopicImporter
 from bot.settings import ROOT
 from tests.engine.dialogue import actions_for
 
@@ -85,24 +86,49 @@ def test_an_answer_offers_only_topics_and_flows_of_its_institution(domain: Domai
                 assert institution in at, f"{topic.id} at {institution} offers {offered}"
 
 
-def test_the_examples_of_a_topic_train_its_intent(importer: TrainingDataImporter, topics: dict[str, Topic]) -> None:
+def test_the_examples_and_titles_of_a_topic_train_its_intent(
+    importer: TrainingDataImporter, topics: dict[str, Topic]
+) -> None:
     trained = defaultdict(set)
     for example in importer.get_nlu_data().intent_examples:
         trained[example.get("intent")].add(example.get("text"))
     for topic in topics.values():
-        assert trained[topic.id] == set(topic.all_examples), topic.id
+        assert trained[topic.id] == {*topic.all_examples, *topic.title.values()}, topic.id
 
 
-def test_no_example_occurs_twice(importer: TrainingDataImporter) -> None:
-    seen = defaultdict(list)
+def plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def test_no_example_of_one_intent_is_one_of_another(importer: TrainingDataImporter) -> None:
+    seen = defaultdict(set)
     for example in importer.get_nlu_data().intent_examples:
-        plain = "".join(unicodedata.normalize("NFKC", example.get("text")).lower().split())
-        seen[plain].append(example.get("intent"))
+        seen[plain(example.get("text"))].add(example.get("intent"))
     assert {text: intents for text, intents in seen.items() if len(intents) > 1} == {}
 
 
+def test_no_example_of_a_topic_occurs_twice(topics: dict[str, Topic]) -> None:
+    for topic in topics.values():
+        written = [plain(text) for text in topic.all_examples]
+        assert sorted(set(written)) == sorted(written), topic.id
+
+
+def test_an_example_is_told_apart_by_its_words_and_its_intent() -> None:
+    # Rasa keeps what it has worked out for an example by its fingerprint.
+    one = Example(data={"text": "words", "intent": "greet"})
+    others = [{"text": "words", "intent": "thanks"}, {"text": "word", "intent": "sgreet"}, {"text": "words"}, {}]
+    prints = {Example(data=data).fingerprint() for data in others}
+    assert len({one.fingerprint(), *prints}) == 5
+    assert Example(data=dict(one.data)).fingerprint() == one.fingerprint()
+
+
+def test_a_copy_of_an_example_is_the_example_itself() -> None:
+    one = Example(data={"text": "words", "intent": "greet"})
+    assert copy.deepcopy([one])[0] is one
+
+
 def test_every_intent_that_a_customer_can_write_has_examples(importer: TrainingDataImporter, domain: Domain) -> None:
-    only_signed = {"inform", "language_chosen", FALLBACK_INTENT}
+    only_signed = {"inform", "language_chosen", "none_of_these", FALLBACK_INTENT}
     trained = {example.get("intent") for example in importer.get_nlu_data().intent_examples}
     assert trained == set(domain.intents) - only_signed - RASAS_OWN
 
@@ -204,7 +230,10 @@ def test_no_slot_is_filled_from_words_or_intents() -> None:
     assert kinds <= {"custom", "from_entity"}
 
 
-def test_no_component_finds_entities_in_words() -> None:
-    # So that an entity, and through it a slot, can only come from a signed payload.
+def test_no_component_but_our_rules_finds_entities_in_words() -> None:
+    # What the rules find fills no slot (test_entity_finder): a slot's entity can only come from a signed payload.
     pipeline = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
-    assert [component["name"] for component in pipeline] == ["bot.engine.understanding.classifier.TopicClassifier"]
+    assert [component["name"] for component in pipeline] == [
+        "bot.engine.understanding.classifier.TopicClassifier",
+        "bot.engine.understanding.entity_finder.EntityFinder",
+    ]

@@ -13,7 +13,9 @@ import pytest
 from rasa.core.agent import Agent
 
 from bot.content.topics import load_topics
+from bot.engine import understand as understand_command
 from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.understanding.model import OUTSIDE
 from bot.settings import ROOT
 
 MESSAGES = [
@@ -91,6 +93,30 @@ def test_a_question_is_named_by_its_topic(said: list[dict[str, Any]]) -> None:
     assert said[0]["topic"] in load_topics()
 
 
+def test_a_second_question_is_named_where_it_is_as_certain(model: Path) -> None:
+    (both,) = lines(understand(given="通知信可以關掉嗎？驗證碼多久有效？\n"))
+    assert (both["topic"], both["also"]) == ("notice_opt_out", "otp_validity")
+    assert list(both) == [*KEYS, "also"]
+
+
+def test_what_is_out_of_scope_is_handed_over(said: list[dict[str, Any]]) -> None:
+    assert (said[3]["topic"], said[3]["decision"]) == (OUTSIDE, "handover")
+
+
+def test_a_model_that_is_damaged_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "anxin.tar.gz").write_bytes(b"\x1f\x8b no archive")
+    monkeypatch.setattr(understand_command, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["understand"])
+    (tmp_path / "config.yml").write_bytes((ROOT / "config.yml").read_bytes())
+    assert understand_command.main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith("anxin: The trained model is damaged (")
+    assert said.endswith("Train again: ./anxin train\n")
+
+
 def test_the_command_and_the_engine_agree(agent: Agent, said: list[dict[str, Any]]) -> None:
     for line in said:
         if not line["text"].strip() or line["text"].startswith("/"):
@@ -99,7 +125,7 @@ def test_the_command_and_the_engine_agree(agent: Agent, said: list[dict[str, Any
         if line["decision"] == "answer":
             assert (intent["name"], round(intent["confidence"], 4)) == (line["topic"], line["confidence"])
         else:
-            assert intent["name"] == FALLBACK_INTENT
+            assert intent["name"] == (OUTSIDE if line["topic"] == OUTSIDE else FALLBACK_INTENT)
 
 
 def test_without_a_file_it_reads_standard_input(model: Path, said: list[dict[str, Any]]) -> None:

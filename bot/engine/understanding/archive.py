@@ -64,7 +64,7 @@ def load(read: Callable[[str], bytes]) -> Understanding:
             return _assembled(described, dict(opened))
     except ArchiveDamaged:
         raise
-    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as problem:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as problem:
         raise ArchiveDamaged(f"it cannot be read: {type(problem).__name__}") from problem
 
 

@@ -10,6 +10,7 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -21,8 +22,9 @@ from bot.engine.importer import FALLBACK_INTENT
 from bot.engine.understanding import archive
 from bot.engine.understanding.concepts import CONCEPTS, Lexicon, read_entries
 from bot.engine.understanding.decision import Costs, offered_by
+from bot.engine.understanding.follow_up import follows
 from bot.engine.understanding.model import OUTSIDE, Understanding
-from bot.engine.understanding.reading import Reader
+from bot.engine.understanding.reading import COURTESIES, Reader
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -100,7 +102,7 @@ class TopicClassifier(GraphComponent):
     def _understand(self, message: Message, tracker: DialogueStateTracker | None) -> None:
         assert self.reader is not None, "train or load before process"
         institution = (message.get("metadata") or {}).get("institution", DEFAULT_INSTITUTION)
-        reading = self.reader.read(message.get(TEXT), institution, self._asked_before(tracker))
+        reading = self.reader.read(message.get(TEXT), institution, self._asked_before(message.get(TEXT), tracker))
         understood = reading.understood
         is_known = understood.decision == "answer" or understood.topic == OUTSIDE
         intent = {"name": understood.topic, "confidence": understood.confidence}
@@ -111,12 +113,20 @@ class TopicClassifier(GraphComponent):
         if reading.also:
             message.set("also", reading.also, add_to_output=True)
 
-    def _asked_before(self, tracker: DialogueStateTracker | None) -> str | None:
-        """Return the customer's last question in words; of a button that was pressed, the title of its topic."""
-        latest = tracker.latest_message if tracker else None
-        if latest is None or not latest.text:
+    def _asked_before(self, text: str, tracker: DialogueStateTracker | None) -> str | None:
+        """Return the customer's last question in words; of a button, or of words that leaned too, the topic's title.
+
+        In a form a few words are what was asked for: there only what clearly leans goes on with a question.
+        """
+        if tracker and tracker.active_loop_name and not follows(text):
             return None
-        return self._titles.get(latest.intent_name or "") if latest.text.startswith("/") else str(latest.text)
+        for event in reversed(tracker.events if tracker else ()):
+            if isinstance(event, UserUttered) and event.text and event.intent_name not in COURTESIES:
+                leans = event.text.startswith("/") or follows(event.text)
+                asked = self._titles.get(event.intent_name or "") if leans else str(event.text)
+                if asked:
+                    return asked
+        return None
 
 
 def _not_understood(confidence: float) -> dict[str, Any]:

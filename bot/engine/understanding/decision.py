@@ -7,6 +7,7 @@ own: it is `ELSEWHERE_FACTOR` as likely before the message is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,15 +31,21 @@ class Costs:
 
     wrong_answer: float  # an answer to another question
     answer_outside: float  # an answer to what none of the topics is about
+    refuse_inside: float  # "I cannot help with that" to somebody one could help
     ask: float  # reading two or three titles and pressing one
     not_among: float  # on top, when the right one is not offered
     hand_over: float  # a phone number instead of an answer
 
+    @property
+    def outside_from(self) -> float:
+        """From this probability on a message is taken for outside."""
+        return self.refuse_inside / ((self.refuse_inside + self.answer_outside) or 1.0)
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Costs:
-        """Read the table; raise `ValueError` with the names when one is missing, unknown or not a number."""
+        """Read the table; raise `ValueError` with the names when one is missing, unknown or no amount."""
         names = set(cls.__dataclass_fields__)
-        if set(config) != names or not all(isinstance(value, (int, float)) for value in config.values()):
+        if set(config) != names or not all(type(v) in (int, float) and 0 <= v < math.inf for v in config.values()):
             raise ValueError(f"config.yml: costs needs the numbers {', '.join(sorted(names))}, and no others.")
         return cls(**{name: float(value) for name, value in config.items()})
 
@@ -64,7 +71,7 @@ def decided(probabilities: np.ndarray, intents: Sequence[str], costs: Costs) -> 
     ranking = [(intents[i], float(probabilities[i])) for i in order]
     outside = float(probabilities[intents.index(OUTSIDE)]) if OUTSIDE in intents else 0.0
     inside = [entry for entry in ranking if entry[0] != OUTSIDE]
-    if outside > 0.5:
+    if outside > costs.outside_from:
         return Understood(OUTSIDE, outside, "handover", ((OUTSIDE, outside), *inside[: RANKED - 1]))
     if ranking[0] != inside[0]:  # the likeliest of what can be answered comes first, outside next
         ranking = [inside[0], *(entry for entry in ranking if entry != inside[0])]

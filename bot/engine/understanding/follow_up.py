@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _LONGEST = 24  # characters; longer ones say what they are about
+_SHORT = 12
 _BEGINS = r"那[麼么]?|咁|噉|如果|要是|若是|[換换改]成|[換换]作|同[樣样]|一[樣样]"
 _LEANS = re.compile(
     rf"^(?:{_BEGINS})?[^?？]{{0,16}}[呢咧]\s*[?？!！。~～]*$"
@@ -19,11 +20,12 @@ _ASKS = re.compile(
     r"|\b(?:since|for)\b",
     re.IGNORECASE,
 )
+# No word of it fits two branches: a text of 24 characters would be tried in all ways.
 _NAMES_NOTHING = re.compile(
-    r"(?:[那咁噉所以但可是然後后之接下來来跟住就才再又還还也都先只]|[為为][什甚]?[麼么何]|什[麼么]|乜嘢?|[點点][樣样解算]?|[怎咋][麼么]?[樣样]?|如何"
-    r"|[要會会能得行不唔沒没冇有需必須须應应該该想]|多[久少長长]|[幾几][久耐天日時时]|[時时][間间候]|[從从由到去在喺等][邊边]?|[哪邊边][裡里邊边兒儿度]?"
-    r"|[改換换弄整做辦办解開开填用查看找申請请設设定]|[處处]理|更[新改]|[變变]更|解[決决]|操作|生效|完成|一[次下定]|[我你您它佢她他]|[這这呢嗰那][個个樣样]?"
-    r"|[的嘅了咗呀啊呢嗎吗咩嘛喔耶啦吖喎真怕]|[\s,，。.!！?？~～、…])+",
+    r"(?:[咁噉所以但可是然後后之接下來来跟住就才再又還还也都先只]|[為为][什甚]?[麼么何]|什[麼么]|乜嘢?|[點点][樣样解算]?|[怎咋][麼么]?[樣样]?|如何"
+    r"|[要會会能得行不唔沒没冇有需必須须應应該该想]|多[久少長长]|[幾几][久耐天日時时]|[時时][間间候]|[從从由到去在喺等]|哪[裡里邊边兒儿]?|[邊边]度?"
+    r"|[改換换弄整做辦办開开填用找申請请設设定]|[處处]理|更[新改]|[變变]更|解[決决]?|操作|生效|完成|一[次下定]|[我你您它佢她他]|[這这呢嗰那][個个樣样]?"
+    r"|[的嘅了咗呀啊嗎吗咩嘛喔耶啦吖喎真]|[\s,，。.!！?？~～、…])+",
 )
 _NAMES_NOTHING_IN_ENGLISH = re.compile(
     r"(?:(?:and|but|so|then|ok|okay|why|how|come|when|where|what|which|really|long|soon|often|much|many|exactly|next|now"
@@ -32,6 +34,12 @@ _NAMES_NOTHING_IN_ENGLISH = re.compile(
     r"|steps?|can't|don't|doesn't|isn't|what's)\b[\s,.?!]*)+",
     re.IGNORECASE,
 )
+
+
+def may_follow(text: str) -> bool:
+    """Return whether `text` is so short that it may go on with what was said before: 人在國外, 多久能好."""
+    text = text.strip()
+    return 0 < len(text) <= _SHORT * (3 if text.isascii() else 1)
 
 
 def follows(text: str) -> bool:

@@ -1,77 +1,91 @@
 """One spelling for everything that means the same; for features only, the customer's text stays as it is.
 
-NFKC, lower case, no invisible characters; OpenCC to Simplified (many-to-one); Cantonese function words,
-注音文 and the field's synonyms to one form each.
+One character for all that are the same (`characters`), then one word for all that mean the same (`wordings`), so that a
+message in Traditional, in Simplified or in Hong Kong's characters is the same message. What was typed on the 注音
+keyboard is read as what was meant (`keyboard`, `bopomofo`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
+from collections.abc import Iterable
 
-import opencc
-
-# Written Cantonese -> written Mandarin, Simplified (after OpenCC). Longest first.
-_CANTONESE = {
-    "点样": "怎么", "点解": "为什么", "边度": "哪里", "边个": "谁", "几时": "什么时候", "乜嘢": "什么", "咩": "什么",
-    "唔该": "请", "唔系": "不是", "唔使": "不用", "唔到": "不到", "唔见": "丢", "系唔系": "是不是", "有冇": "有没有",
-    "冇": "没有", "唔": "不", "咗": "了", "嘅": "的", "佢": "他", "哋": "们", "喺": "在", "嗰": "那", "呢个": "这个",
-    "而家": "现在", "依家": "现在", "琴日": "昨天", "寻日": "昨天", "听日": "明天", "点": "怎么", "畀": "给", "俾": "给",
-    "攞": "拿", "睇": "看", "揾": "找", "搵": "找", "嚟": "来", "返": "回", "乜": "什么", "啲": "些", "咁": "这么", "系": "是",
-}  # fmt: skip
-
-_BOPOMOFO = {"ㄇ": "吗", "ㄉ": "的", "ㄋ": "呢", "ㄅ": "吧", "ㄚ": "啊", "ㄌ": "了", "ㄏ": "呵", "ㄍ": "个", "ㄟ": "诶"}
-
-# This field's words, after OpenCC tw2sp/hk2s: one form a meaning.
-_SYNONYMS = {
-    "一次性验证码": "验证码", "一次性密码": "验证码", "动态密码": "验证码", "动态验证码": "验证码", "简讯验证码": "短信验证码", "otp": "验证码",
-    "保安编码": "验证码", "校验码": "验证码", "认证码": "验证码", "確認碼": "验证码", "确认码": "验证码",
-    "简讯": "短信", "短讯": "短信", "讯息": "消息", "sms": "短信",
-    "证书": "凭证", "certificate": "凭证", "户口": "账户", "帐户": "账户", "帐号": "账号", "戶口": "账户",
-    "电子邮件": "邮件", "电邮": "邮件", "email": "邮件", "e-mail": "邮件", "mail": "邮件", "邮箱": "信箱", "电子信箱": "信箱",
-    "手提电话": "手机", "行动电话": "手机", "移动电话": "手机", "电话号码": "号码",
-    "登录": "登入", "登陆": "登入", "解冻": "解锁", "展期": "展延", "续期": "展延", "补寄": "补发", "pw": "密码", "pwd": "密码", "password": "密码",
-    "客服": "客服", "app": "app", "程式": "程序", "网路": "网络",
-}  # fmt: skip
-
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
-_REPEATED = re.compile(r"(.)\1{3,}")
-_SPACES = re.compile(r"\s+")
-
-
-def _alternatives(table: dict[str, str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(word) for word in sorted(table, key=len, reverse=True)))
-
-
-_CANTONESE_WORDS = _alternatives(_CANTONESE)
-_SYNONYM_WORDS = re.compile(
-    "|".join(
-        rf"(?<![a-z]){re.escape(word)}s?(?![a-z])" if word.isascii() else re.escape(word)
-        for word in sorted(_SYNONYMS, key=len, reverse=True)
-    )
+from bot.engine.understanding.bopomofo import without_bopomofo
+from bot.engine.understanding.characters import plain_characters
+from bot.engine.understanding.keyboard import decoded
+from bot.engine.understanding.wordings import (
+    CANTONESE,
+    CANTONESE_MARKS,
+    CANTONESE_PATTERNS,
+    ENGLISH,
+    ENGLISH_IN_CHINESE,
+    SYNONYMS,
 )
-_CANTONESE_MARKS = frozenset("唔冇咗嘅喺佢哋啲咁嚟乜攞睇揾搵畀俾嗰咩") | {"點樣", "點解", "邊度", "幾時"}
+
+_HAN = "[\u3400-\u9fff]"
+_DIGITS = "零一二三四五六七八九"
+_COUNTED = frozenset("次个天种支封张部台条则组位遍步年周小分")
+
+_ANY_HAN = re.compile(_HAN)
+_ANY_BOPOMOFO = re.compile("[ㄅ-ㄩ]")
+_SPACES = re.compile(r"\s+")
+_SPACED = re.compile(rf"(?<!\S){_HAN}(?: {_HAN})+(?!\S)")  # 驗 證 碼
+_REPEATED = re.compile(rf"({_HAN})\1{{2,}}|([a-z])\2{{2,}}")
+_DIGIT = re.compile(rf"(?<![0-9a-z.:/-])[0-9](?={_HAN})")
 
 
 def normalise(text: str) -> str:
     """Return the one spelling of `text` that features are made from."""
-    text = unicodedata.normalize("NFKC", text).lower()
-    text = _INVISIBLE.sub("", text)
-    text = "".join(_BOPOMOFO.get(c, " " if unicodedata.category(c) in ("So", "Cs", "Co", "Cc") else c) for c in text)
-    cantonese = any(mark in text for mark in _CANTONESE_MARKS)
-    text = _converter("hk2s" if cantonese else "tw2sp").convert(text)
-    if cantonese:
-        text = _CANTONESE_WORDS.sub(lambda match: _CANTONESE[match.group()], text)
-    text = _SYNONYM_WORDS.sub(lambda match: _synonym(match.group()), text)
-    text = _REPEATED.sub(r"\1\1\1", text)
-    return _SPACES.sub(" ", text).strip()
+    text = plain_characters(text)
+    if not text.isascii() and _ANY_BOPOMOFO.search(text):
+        text = without_bopomofo(text)
+    elif not _ANY_HAN.search(text):
+        text = decoded(text) or text
+    text = _SPACES.sub(" ", text).strip()
+    text = _in_chinese(text) if _ANY_HAN.search(text) else _ENGLISH.sub(_english, text)
+    return _REPEATED.sub(r"\1\2\2", text)  # 啊啊啊 is 啊, and sooo soo
 
 
-def _synonym(word: str) -> str:
-    return _SYNONYMS.get(word) or _SYNONYMS.get(word.removesuffix("s"), word)
+def _in_chinese(text: str) -> str:
+    if " " in text:
+        text = _SPACED.sub(lambda found: found.group().replace(" ", ""), text)
+    if _CANTONESE_MARKS.search(text):
+        text = _CANTONESE.sub(_from_cantonese, text)
+    return _SYNONYMS.sub(_one_word, _DIGIT.sub(_digit, text))
 
 
-@lru_cache(maxsize=2)
-def _converter(name: str) -> opencc.OpenCC:
-    return opencc.OpenCC(name)
+def _from_cantonese(found: re.Match[str]) -> str:
+    return CANTONESE.get(found.group()) or _PATTERNS[found.lastindex or 0]
+
+
+def _one_word(found: re.Match[str]) -> str:
+    word = found.group()
+    return _ONE_WORD.get(word) or _ONE_WORD[word.removesuffix("s")]
+
+
+def _english(found: re.Match[str]) -> str:
+    return ENGLISH[found.group()]
+
+
+def _digit(found: re.Match[str]) -> str:
+    """Return 两 for a 2 that counts (2次), else the digit in Chinese (1直, 第2步)."""
+    digit, after = found.group(), found.string[found.end()]
+    counts = digit == "2" and after in _COUNTED and found.string[found.start() - 1 : found.start()] != "第"
+    return "两" if counts else _DIGITS[int(digit)]
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))  # the longest first
+
+
+_PATTERNS = dict(enumerate(CANTONESE_PATTERNS.values(), start=1))
+_CANTONESE_MARKS = re.compile(CANTONESE_MARKS)
+_CANTONESE = re.compile("|".join([_alternatives(CANTONESE), *(f"({pattern})" for pattern in CANTONESE_PATTERNS)]))
+_ENGLISH = re.compile(rf"(?<![a-z])(?:{_alternatives(ENGLISH)})(?=s?(?![a-z]))")
+_ONE_WORD = {
+    **SYNONYMS,
+    **{written: ENGLISH_IN_CHINESE.get(word, word) for written, word in ENGLISH.items()},
+    **ENGLISH_IN_CHINESE,
+}
+_LATIN = _alternatives(filter(str.isascii, _ONE_WORD))
+_SYNONYMS = re.compile(rf"{_alternatives(SYNONYMS)}|(?<![a-z])(?:{_LATIN})s?(?![a-z])")

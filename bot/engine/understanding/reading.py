@@ -7,19 +7,22 @@ wish that is denied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bot.content.flows import load_flows
 from bot.engine.understanding.decision import Costs, Understood, decided, elsewhere
-from bot.engine.understanding.follow_up import follows
-from bot.engine.understanding.model import Understanding
-from bot.engine.understanding.negation import denies_wish
+from bot.engine.understanding.follow_up import follows, may_follow
+from bot.engine.understanding.keyboard import decoded
+from bot.engine.understanding.model import OUTSIDE, Understanding
+from bot.engine.understanding.negation import besides, denies_wish
 from bot.engine.understanding.questions import parts
 
-CERTAIN = 0.75  # of each of two questions, to answer both
-CERTAIN_ALONE = 0.8  # of a message that may lean on the one before, to be read without it
+CERTAIN = 0.75  # of one of several things in a message, to count
+CERTAIN_ALONE = 0.9  # of a message that may lean on the one before, to be read without it
+CERTAIN_OUTSIDE = 0.96  # the same, where it is about no topic at all
+FOREIGN = 0.93  # a few words so likely outside go on with nothing (晚餐吃什麼)
 CANCEL = "cancel"
 # Said beside a question, they are no question of their own.
 COURTESIES = frozenset({"greet", "thanks", "goodbye", "affirm", "deny", "help", "repeat", "bot_challenge", CANCEL})
@@ -42,47 +45,71 @@ class Reader:
         self._costs = costs
         self._flows = frozenset(load_flows())
         self._elsewhere: Mapping[str, np.ndarray] = _Factors(model)
+        decoded("su3cl3")  # its tables are made now: the first customer need not wait for them
 
     def read(self, text: str, institution: str, before: str | None = None) -> Reading:
         """Return what `text` means at `institution`; `before`: the customer's last question, if there was one."""
+        text = decoded(text.lower()) or text  # before it is divided: ; and . are keys of 注音
         whole = self._one(text, institution)
         pieces = parts(text)
         if len(pieces) > 1:
             return self._several(pieces, whole, institution)
-        if before and follows(text) and not self._is_clear(whole):
-            together = self._one(f"{before} {text}", institution)
-            whole = together if together.decision == "answer" else whole
-        return Reading(self._wanted(text, whole))
+        if before and not self._is_clear(whole):
+            whole = self._after(before, text, whole, institution)
+        return Reading(self._wanted(text, whole, institution))
+
+    def _after(self, before: str, text: str, whole: Understood, institution: str) -> Understood:
+        """Read `text` with the question before, where it leans on it or may, and means something so."""
+        leans = follows(text)
+        is_foreign = whole.topic == OUTSIDE and whole.confidence >= FOREIGN
+        if not (leans or (may_follow(text) and whole.decision != "answer" and not is_foreign)):
+            return whole
+        together = self._one(f"{before} {text}", institution)
+        means = together.decision == "answer" and (leans or self._is_certain(together))
+        return together if means else whole
 
     def _one(self, text: str, institution: str) -> Understood:
         probabilities = self.model.probabilities(text, self._elsewhere[institution])
-        return decided(probabilities, self.model.intents, self._costs)
+        understood = decided(probabilities, self.model.intents, self._costs)
+        # Whether somebody said thanks or goodbye is nothing to ask back about.
+        is_polite = {understood.topic, *understood.offered} <= COURTESIES
+        return replace(understood, decision="answer") if is_polite and understood.decision == "clarify" else understood
 
     def _is_clear(self, understood: Understood) -> bool:
-        return understood.decision == "answer" and understood.confidence >= CERTAIN_ALONE
+        if understood.topic == OUTSIDE:
+            return understood.confidence >= CERTAIN_OUTSIDE
+        is_certain = understood.confidence >= CERTAIN_ALONE or understood.topic in COURTESIES
+        return understood.decision == "answer" and is_certain
+
+    def _is_certain(self, understood: Understood) -> bool:
+        is_question = understood.topic not in COURTESIES
+        return is_question and understood.decision == "answer" and understood.confidence >= CERTAIN
 
     def _several(self, pieces: list[str], whole: Understood, institution: str) -> Reading:
         certain: dict[str, Understood] = {}
         for piece in pieces:
-            one = self._wanted(piece, self._one(piece, institution))
-            if one.decision == "answer" and one.confidence >= CERTAIN and one.topic not in COURTESIES:
+            one = self._wanted(piece, self._one(piece, institution), institution)
+            if self._is_certain(one):
                 certain.setdefault(one.topic, one)
         if not certain:
-            return Reading(self._wanted(" ".join(pieces), whole))
+            return Reading(self._wanted(" ".join(pieces), whole, institution))
         # Where a message both asks and wants something done, the flow is begun; the question is answered too.
         first, *others = sorted(certain.values(), key=lambda one: one.topic not in self._flows)
         also = next((one.topic for one in others if one.topic not in self._flows), None)
         if also is None and whole.decision == "answer" and whole.topic not in COURTESIES:
-            return Reading(self._wanted(" ".join(pieces), whole))
+            return Reading(self._wanted(" ".join(pieces), whole, institution))
         return Reading(first, also)
 
-    def _wanted(self, text: str, understood: Understood) -> Understood:
-        """Take a flow that is named only to say that it is not wanted for leaving it."""
+    def _wanted(self, text: str, understood: Understood, institution: str) -> Understood:
+        """Take a flow that is named only to say that it is not wanted for leaving it, or for what is wanted besides."""
         is_flow = understood.topic in self._flows and understood.topic not in _NEVER_DENIED
         if not (is_flow and denies_wish(text)):
             return understood
-        ranking = ((CANCEL, understood.confidence), *understood.ranking[:-1])
-        return Understood(CANCEL, understood.confidence, understood.decision, ranking)
+        rest = besides(text)
+        if rest and self._is_certain(wanted := self._one(rest, institution)):
+            return wanted
+        others = (entry for entry in understood.ranking if entry[0] not in (understood.topic, CANCEL))
+        return replace(understood, topic=CANCEL, ranking=((CANCEL, understood.confidence), *others))
 
 
 class _Factors(dict[str, np.ndarray]):

@@ -21,17 +21,11 @@ _IRREGULAR = {
     "i'm": "i", "i've": "i", "it's": "it", "what's": "what",
 }  # fmt: skip
 _ENDINGS = (
-    ("ational", "ate"), ("izations", "ize"), ("ization", "ize"), ("ities", "ity"), ("ments", "ment"), ("ings", ""),
-    ("ing", ""), ("ied", "y"), ("ies", "y"), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""), ("er", ""),
-    ("'s", ""),
+    ("ply", "ply"), ("ational", "ate"), ("izations", "ize"), ("ization", "ize"), ("ities", "ity"), ("ments", "ment"),
+    ("ings", ""), ("ing", ""), ("ied", "y"), ("ies", "y"), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""),
+    ("er", ""), ("'s", ""),
 )  # fmt: skip
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’]*")
-
-# Words that say nothing about what a sentence is about.
-STOP_WORDS = frozenset({
-    "the", "a", "an", "be", "i", "my", "me", "you", "your", "it", "of", "to", "in", "on", "for", "and", "that", "this",
-    "do", "can", "will", "have", "with", "at", "as", "if", "so",
-})  # fmt: skip
 
 
 def stems(text: str) -> list[str]:
@@ -50,3 +44,10 @@ def stem(word: str) -> str:
                 word = word[:-1]
             break
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+# Words that say nothing about what a sentence is about; as stems.
+STOP_WORDS = frozenset(map(stem, [
+    "the", "a", "an", "be", "i", "my", "me", "you", "your", "it", "of", "to", "in", "on", "for", "and", "that", "this",
+    "do", "can", "will", "have", "with", "at", "as", "if", "so",
+]))  # fmt: skip
