@@ -11,6 +11,7 @@ from actions.adapters.aes_gcm import AesGcm
 from actions.adapters.demo_customers import seed
 from actions.adapters.embedded_core import EmbeddedCore
 from actions.adapters.embedded_outbox import EmbeddedOutbox
+from actions.adapters.sms_http import SmsGateway
 from actions.adapters.smtp import ByChannel, SmtpMessenger
 from actions.adapters.system_clock import SystemClock
 from actions.adapters.templates import JinjaTemplates
@@ -21,10 +22,11 @@ from actions.services.outbox import Outbox
 from actions.services.password_unlock import PasswordUnlock
 from actions.services.ports import Clock, Messenger, OtpRules
 from actions.services.vault import Vault
+from actions.storage.database import UnfitDatabase
 from actions.storage.unit_of_work import UnitOfWork, open_database
 from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_institutions
 from bot.contracts.keys import derive, load_or_create_master_key
-from bot.settings import SettingProblem, Settings
+from bot.settings import SettingProblem, Settings, Sms
 
 
 @dataclass
@@ -55,15 +57,14 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
     settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     master = load_or_create_master_key(settings.key_file)
     cipher, pepper = AesGcm(derive(master, "encrypt at rest")), derive(master, "pepper of codes")
-    work = open_database(settings.security_url)
+    work = open_security_database(settings)
     institutions = load_institutions()
     zones = {id_: institution.zone for id_, institution in institutions.items()}
     if not settings.production:
         seed(work, clock.now(), zones[DEFAULT_INSTITUTION])
     core, vault = EmbeddedCore(), Vault(work, clock, cipher)
-    outbox = Outbox(
-        work, clock, cipher, JinjaTemplates(_template_facts(institutions)), messenger or _messenger(settings)
-    )
+    messenger = messenger or _messenger(settings, institutions[DEFAULT_INSTITUTION].otp_ttl_seconds["sms"])
+    outbox = Outbox(work, clock, cipher, JinjaTemplates(_template_facts(institutions)), messenger)
     identification = Identification(work, clock, cipher, vault, core, pepper)
     rules = {id_: _otp_rules(institution) for id_, institution in institutions.items()}
     return Services(
@@ -79,17 +80,36 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
     )
 
 
-def _messenger(settings: Settings) -> Messenger:
-    if settings.production:
+def open_security_database(settings: Settings) -> UnitOfWork:
+    """Return the account-security database; raise `SettingProblem` where it cannot be used as it is."""
+    try:
+        return open_database(settings.security_url)
+    except UnfitDatabase as problem:
+        raise SettingProblem(f"ANXIN_SECURITY_URL: {problem}") from problem
+
+
+def _messenger(settings: Settings, sms_seconds: int) -> Messenger:
+    """Return what sends; the embedded outbox takes a channel that has no server, but never in production."""
+    if settings.production and (settings.sms is None or settings.smtp is None):
         raise SettingProblem(
-            "ANXIN_MODE=production: there is no SMS gateway adapter yet, and codes must not go to a file. "
+            "ANXIN_MODE=production needs ANXIN_SMS_URL and ANXIN_SMTP_HOST: codes must not go to a file. "
             "Use ANXIN_MODE=embedded to try things out."
         )
-    outbox = EmbeddedOutbox(settings.outbox_file)
-    if settings.smtp is None:
-        return outbox
-    s = settings.smtp
-    return ByChannel(sms=outbox, email=SmtpMessenger(s.host, s.port, s.user, s.password, s.tls, s.sender))
+    sms: Messenger = EmbeddedOutbox(settings.outbox_file)
+    email: Messenger = sms
+    if settings.sms:
+        sms = _sms_gateway(settings.sms, sms_seconds)
+    if settings.smtp:
+        s = settings.smtp
+        email = SmtpMessenger(s.host, s.port, s.user, s.password, s.tls, s.sender)
+    return ByChannel(sms=sms, email=email)
+
+
+def _sms_gateway(sms: Sms, ttl_seconds: int) -> SmsGateway:
+    try:
+        return SmsGateway(sms.url, sms.key, ttl_seconds, sms.ca_file)
+    except OSError as problem:  # ssl.SSLError is one
+        raise SettingProblem(f"ANXIN_SMS_CA_FILE={sms.ca_file}: holds no certificates (PEM).") from problem
 
 
 def _otp_rules(institution: Institution) -> OtpRules:

@@ -173,14 +173,14 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     from zoneinfo import ZoneInfo
 
     from actions.adapters.demo_customers import DEMO_CUSTOMERS, seed
-    from actions.storage.unit_of_work import open_database
+    from actions.bootstrap import open_security_database
 
     if settings.production:
         print("anxin: there are no demo customers in production.", file=sys.stderr)
         return 2
     if options.reset:
         settings.var.mkdir(parents=True, exist_ok=True)
-        seed(open_database(settings.security_url), datetime.now(UTC), ZoneInfo("Asia/Taipei"), reset=True)
+        seed(open_security_database(settings), datetime.now(UTC), ZoneInfo("Asia/Taipei"), reset=True)
         print("The demo customers are back in their states.")
     for demo in DEMO_CUSTOMERS:
         born = f"{demo.birth_date.year - 1911:03d}/{demo.birth_date:%m/%d}"

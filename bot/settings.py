@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,15 @@ class Smtp:
 
 
 @dataclass(frozen=True)
+class Sms:
+    """The SMS gateway (deploy/sms-gateway.md); without an address codes go to the embedded outbox."""
+
+    url: str
+    key: str = field(repr=False)
+    ca_file: Path | None  # trusted instead of this machine's certificates
+
+
+@dataclass(frozen=True)
 class Settings:
     production: bool
     var: Path
@@ -46,6 +55,7 @@ class Settings:
     security_url: str = field(repr=False)
     public_origins: tuple[str, ...]  # besides the gateway's own address
     smtp: Smtp | None
+    sms: Sms | None
     log_level: str
     called_from: Path  # where the command was typed; file names are relative to it
 
@@ -91,6 +101,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         security_url=text("SECURITY_URL", f"sqlite:///{var}/security.sqlite"),
         public_origins=tuple(o.strip().rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o.strip()),
         smtp=_smtp(text, port),
+        sms=_sms(text),
         log_level=text("LOG_LEVEL", "INFO").upper(),
         called_from=Path(text("CALLED_FROM", ".")),
     )
@@ -115,6 +126,22 @@ def _smtp(text, port) -> Smtp | None:  # type: ignore[no-untyped-def]  # two clo
     if smtp.tls == "none" and host not in ("127.0.0.1", "localhost", "::1"):
         raise SettingProblem(f"{PREFIX}SMTP_TLS=none is for a server on this machine; {host} is not one.")
     return smtp
+
+
+def _sms(text: Callable[[str, str], str]) -> Sms | None:
+    url, key, ca_file = text("SMS_URL", ""), text("SMS_KEY", ""), text("SMS_CA_FILE", "")
+    if not url:
+        return None
+    parts = re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?", url)
+    if not parts or int(parts[1] or 443) not in range(1, 65536):
+        raise SettingProblem(f"{PREFIX}SMS_URL: give an address such as https://sms.example.com/messages.")
+    if url.startswith("http:") and not re.match(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)", url):
+        raise SettingProblem(f"{PREFIX}SMS_URL={url}: codes leave this machine encrypted; give an https address.")
+    if not re.fullmatch(r"[!-~]+", key):
+        raise SettingProblem(f"{PREFIX}SMS_KEY: give the gateway's key, without spaces.")
+    if ca_file and not Path(ca_file).is_file():
+        raise SettingProblem(f"{PREFIX}SMS_CA_FILE={ca_file}: there is no such file of certificates.")
+    return Sms(url, key, Path(ca_file) if ca_file else None)
 
 
 def _refuse_unsafe(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -202,6 +203,34 @@ def test_there_are_no_demo_customers_in_production(tmp_path: Path, arguments: li
     done = anxin(tmp_path, "demo", *arguments, **PRODUCTION)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "anxin: there are no demo customers in production.\n"
+
+
+UNFIT = {
+    "mysql://demo:canary@127.0.0.1/x": "ANXIN_SECURITY_URL: The account-security database is SQLite or PostgreSQL.",
+    "postgresql://demo:canary@127.0.0.1/x?sslmode=perhaps": "ANXIN_SECURITY_URL: PostgreSQL's sslmode is one of "
+    "disable, prefer, require, verify-ca, verify-full.",
+}
+
+
+@pytest.mark.parametrize("url", UNFIT)
+@pytest.mark.parametrize("arguments", [["demo", "--reset"], ["serve", "actions"]], ids=" ".join)
+def test_a_database_that_cannot_be_used_is_one_sentence_and_an_error(
+    tmp_path: Path, arguments: list[str], url: str
+) -> None:
+    done = anxin(tmp_path, *arguments, ANXIN_SECURITY_URL=url, ANXIN_ACTIONS_PORT="1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"anxin: {UNFIT[url]}"
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stderr
+
+
+def test_a_database_of_a_newer_version_is_one_sentence_and_an_error(tmp_path: Path) -> None:
+    anxin(tmp_path, "demo", "--reset")
+    with sqlite3.connect(tmp_path / "var" / "security.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    done = anxin(tmp_path, "demo", "--reset")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"anxin: ANXIN_SECURITY_URL: .*revision 9999.*\.\n", done.stderr)
 
 
 # --- what needs the others ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from actions.security.password_unlock import unlock_day
+from actions.storage.locks import hold
 from actions.storage.models import Account, CertificateRecord, ChallengeRecord, SoftwareToken, Unlock
 from actions.storage.unit_of_work import UnitOfWork
 
@@ -43,6 +44,7 @@ def seed(work: UnitOfWork, now: datetime, zone: ZoneInfo, reset: bool = False) -
     "unlocked today" is kept true on every day.
     """
     with work.begin() as session:
+        hold(session, "demo customers")  # replicas that start at once make them once
         for demo in DEMO_CUSTOMERS:
             id_ = f"demo-{demo.institution}-{demo.number}"
             if reset:

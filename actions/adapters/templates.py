@@ -1,4 +1,7 @@
-"""Message texts from Jinja2 templates: actions/templates/<channel>/<language>/<kind>.{subject.txt,txt,html}."""
+"""Message texts from Jinja2 templates: actions/templates/<channel>/<language>/<kind>.{subject.txt,txt,html}.
+
+The six notices extend `notice.txt` and `notice.html` of their language, which say what every notice says.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,15 @@ class JinjaTemplates:
             loader=FileSystemLoader(FOLDER),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
-            keep_trailing_newline=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
 
     def render(self, kind: str, channel: str, language: str, values: Mapping[str, str]) -> tuple[str, str, str]:
-        """Return subject, text and HTML; an SMS has the text alone."""
+        """Return subject, text and HTML; an SMS has the text alone.
+
+        Raise `jinja2.UndefinedError` where a value is missing: half a message is none.
+        """
         start = f"{_FOLDERS[channel]}/{language}/{kind}"
         words = {**self._facts, **values}
         text = self._environment.get_template(f"{start}.txt").render(words)

@@ -15,6 +15,7 @@ from actions.security.error_report import ReportContent, fingerprint, new_refere
 from actions.security.errors import ContactUnreadable, ReportAlreadyFiled, ReportIncomplete, ReportUnknown
 from actions.services.ports import Cipher, Clock
 from actions.services.vault import Vault
+from actions.storage.locks import hold
 from actions.storage.models import ErrorReport as Row
 from actions.storage.models import ReportContact
 from actions.storage.unit_of_work import UnitOfWork
@@ -44,11 +45,12 @@ class ErrorReport:
     def give_contact(self, conversation: str, reference: str) -> None:
         """Take how to reach the customer out of the vault; raise `SecretGone` or `ContactUnreadable`."""
         with self._work.begin() as session:
+            hold(session, conversation)
             if session.get(ReportContact, reference):
                 return
             entered = self._vault.take(session, conversation, "contact", reference).reveal().strip()
-            session.commit()
             if not looks_like_contact(entered):
+                session.commit()  # taken is taken, readable or not
                 raise ContactUnreadable
             session.add(
                 ReportContact(

@@ -11,11 +11,12 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from actions.security.destinations import identity_of, mask_email, mask_phone, plausible_destinations
-from actions.security.errors import NotIdentified
+from actions.security.errors import AccountUnreadable, BirthDateUnreadable, NotIdentified
 from actions.security.identity import read_account, read_birth_date
 from actions.security.secret import Secret
 from actions.services.ports import Cipher, Clock, CoreSystem, Customer
 from actions.services.vault import Vault
+from actions.storage.locks import hold
 from actions.storage.models import Identification as Row
 from actions.storage.unit_of_work import UnitOfWork
 
@@ -46,12 +47,16 @@ class Identification:
     def give_account(self, conversation: str, institution: str, reference: str) -> None:
         """Take the account number; raise `SecretGone` or `AccountUnreadable`. The same reference again: no change."""
         with self._work.begin() as session:
+            hold(session, conversation)
             row = session.get(Row, conversation)
             if row and row.account_reference == reference:
                 return
             entered = self._vault.take(session, conversation, "account", reference)
-            session.commit()  # taken is taken, readable or not
-            number = read_account(entered)
+            try:
+                number = read_account(entered)
+            except AccountUnreadable:
+                session.commit()  # taken is taken, readable or not
+                raise
             if row:
                 session.delete(row)
                 session.flush()
@@ -68,6 +73,7 @@ class Identification:
     def give_birth_date(self, conversation: str, reference: str) -> None:
         """Take the birth date and complete the identification; raise `SecretGone` or `BirthDateUnreadable`."""
         with self._work.begin() as session:
+            hold(session, conversation)
             row = session.get(Row, conversation)
             if row is None:
                 raise NotIdentified
@@ -76,9 +82,12 @@ class Identification:
             if row.completed_at:  # another date for the same account: both are asked again
                 raise NotIdentified
             entered = self._vault.take(session, conversation, "birth_date", reference)
-            session.commit()
             now = self._clock.now()
-            born = read_birth_date(entered, now.date())
+            try:
+                born = read_birth_date(entered, now.date())
+            except BirthDateUnreadable:
+                session.commit()
+                raise
             number = Secret(self._cipher.open(row.account_ciphertext, conversation).decode())
             customer = self._core.find(session, row.institution, number)
             matches = customer is not None and customer.birth_date == born

@@ -29,6 +29,7 @@ from actions.services.outbox import Outbox
 from actions.services.ports import Clock, CoreSystem, OtpRules
 from actions.services.vault import Vault
 from actions.storage.challenges import newest_challenge, newest_challenge_of
+from actions.storage.locks import hold
 from actions.storage.models import ChallengeRecord
 from actions.storage.models import Identification as IdentificationRow
 from actions.storage.unit_of_work import UnitOfWork
@@ -109,6 +110,7 @@ class OneTimePassword:
         was right: right (a repeated call), and still only one use.
         """
         with self._work.begin() as session:
+            hold(session, conversation)  # the same reference twice at once: the second finds it right
             if self._was_right(session, conversation, purpose, reference):
                 return
             who = self._identification.current(session, conversation)

@@ -104,9 +104,10 @@ class Outbox:
         """A code whose relay died in the act may have left: it is not sent again. Nor is one that waited long."""
         may_have_left = (OutboxMessage.state == "sending") & (OutboxMessage.due_at <= now)
         is_stale = (OutboxMessage.state == "queued") & (OutboxMessage.queued_at <= now - STALE_CODE)
+        given_up = select(OutboxMessage.id).where(OutboxMessage.at_most_once, may_have_left | is_stale)
         session.execute(
             update(OutboxMessage)
-            .where(OutboxMessage.at_most_once, may_have_left | is_stale)
+            .where(OutboxMessage.id.in_(given_up.with_for_update(skip_locked=True)))
             .values(state="dead", ciphertext=b"")
         )
 

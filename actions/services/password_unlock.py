@@ -55,8 +55,8 @@ class PasswordUnlock:
             if done:
                 return done
             account, day = str(challenge.account_id), unlock_day(now, zone)
+            password = self._core.password(session, account)  # locked first: what is read after it stays true
             used_at = session.scalar(select(Unlock.at).where(Unlock.account_id == account, Unlock.day >= day))
-            password = self._core.password(session, account)
             may_unlock(password, self._core.certificates(session, account), used_at, now, zone)
             receipt = new_receipt(day)
             while session.get(Unlock, receipt):  # drawn before on a busy day

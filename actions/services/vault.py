@@ -33,7 +33,8 @@ class Vault:
         reference = "v_" + secrets.token_urlsafe(24)
         now = self._clock.now()
         with self._work.begin() as session:
-            session.execute(delete(VaultEntry).where(VaultEntry.expires_at <= now))
+            expired = select(VaultEntry.reference).where(VaultEntry.expires_at <= now).with_for_update(skip_locked=True)
+            session.execute(delete(VaultEntry).where(VaultEntry.reference.in_(expired)))
             session.add(
                 VaultEntry(
                     reference=reference,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from actions.storage.locks import hold
 from actions.storage.models import ChallengeRecord
 
 
@@ -14,7 +15,8 @@ def newest_challenge(session: Session, purpose: str, *, conversation: str) -> Ch
 
 
 def newest_challenge_of(session: Session, purpose: str, *, identity: str) -> ChallengeRecord | None:
-    """Return the last one for these details, over all conversations (G8)."""
+    """Return the last one for these details, over all conversations (G8); who else asks waits for this transaction."""
+    hold(session, f"challenge {identity} {purpose}")
     return _newest(session, purpose, ChallengeRecord.identity == identity, lock=False)
 
 

@@ -1,75 +1,43 @@
-"""Tables of the account-security database. Times are stored in UTC and read back aware."""
+"""Every table of the account-security database, and those of the conversations themselves."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
+from actions.storage.base import Base, UtcTime
+from actions.storage.core import Account, CertificateRecord, SoftwareToken
+from actions.storage.evidence import AuditEntry, AuditHead, Protection
+from actions.storage.limits import CodeSend, GuessBudget, LedgerEntry
+from actions.storage.notices import Event, Notice
 
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time; SQLite would forget the zone."""
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "AuditHead",
+    "Base",
+    "CertificateRecord",
+    "CertificateRenewal",
+    "ChallengeRecord",
+    "CodeSend",
+    "ErrorReport",
+    "Event",
+    "GuessBudget",
+    "Identification",
+    "LedgerEntry",
+    "Notice",
+    "OutboxMessage",
+    "Protection",
+    "ReportContact",
+    "SoftwareToken",
+    "Unlock",
+    "UtcTime",
+    "VaultEntry",
+]
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
-
-
-class Base(DeclarativeBase):
-    type_annotation_map = {datetime: UtcTime, str: String(255)}
-
-
-# --- embedded core system -------------------------------------------------------------------------
-
-
-class Account(Base):
-    """A customer's securities account, as the firm's core system would hold it."""
-
-    __tablename__ = "core_account"
-    __table_args__ = (UniqueConstraint("institution", "number"),)
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    institution: Mapped[str] = mapped_column(String(16))
-    number: Mapped[str] = mapped_column(String(32))
-    name: Mapped[str]
-    birth_date: Mapped[date]
-    phone: Mapped[str | None]
-    email: Mapped[str | None]
-    wrong_passwords: Mapped[int] = mapped_column(default=0)
-    locked_at: Mapped[datetime | None]
-    suspended_at: Mapped[datetime | None]
-
-
-class CertificateRecord(Base):
-    __tablename__ = "core_certificate"
-
-    serial: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("core_account.id"), index=True)
-    valid_from: Mapped[datetime]
-    valid_until: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-
-class SoftwareToken(Base):
-    __tablename__ = "core_software_token"
-
-    account_id: Mapped[str] = mapped_column(ForeignKey("core_account.id"), primary_key=True)
-    enrolled_at: Mapped[datetime]
-    wrong_passwords: Mapped[int] = mapped_column(default=0)
-    freezes: Mapped[int] = mapped_column(default=0)
-    frozen_until: Mapped[datetime | None]
-    frozen_for_good_at: Mapped[datetime | None]
-
-
-# --- this product's own ---------------------------------------------------------------------------
+IN_PROGRESS = text("closed_at IS NULL")
 
 
 class VaultEntry(Base):
@@ -164,6 +132,40 @@ class ErrorReport(Base):
     contact_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(String(16), default="received")
     filed_at: Mapped[datetime]
+
+
+class CertificateRenewal(Base):
+    """A renewal on its way (`institutions.yml: certificate_otp, certificate_second_check`): one an account at a time.
+
+    `step` is where it stands; `step_id` changes with each, and the next has to carry it (G20), so that of two
+    that arrive together one goes on: `UPDATE … WHERE step_id = :carried`.
+    """
+
+    __tablename__ = "certificate_renewal"
+    __table_args__ = (
+        Index(
+            "certificate_renewal_in_progress",
+            "account_id",
+            unique=True,
+            sqlite_where=IN_PROGRESS,
+            postgresql_where=IN_PROGRESS,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(32))
+    conversation: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # renew | apply
+    step: Mapped[str] = mapped_column(String(32))
+    step_id: Mapped[str] = mapped_column(String(32))
+    channel: Mapped[str | None] = mapped_column(String(8))
+    sent_to: Mapped[str | None]  # masked
+    challenge_id: Mapped[str | None] = mapped_column(String(32), unique=True)
+    started_at: Mapped[datetime]
+    step_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))  # installed | stopped | replaced
+    serial: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the new certificate
 
 
 class OutboxMessage(Base):

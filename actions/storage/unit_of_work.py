@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
-from actions.storage.models import Base
-from bot.contracts import sqlite
+from actions.storage import migration
+from actions.storage.clock import IN_SESSION, ProcessClock
+from actions.storage.database import make_engine, refuse_undurable
 
 
 class UnitOfWork:
     """Opens transactions on one database: `with work.begin() as session: …; session.commit()`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: ProcessClock | None = None) -> None:
         self._engine = engine
+        self._clock = clock
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Yield a session; what was not committed when the block ends is rolled back."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._engine, expire_on_commit=False, info={IN_SESSION: self._clock}) as session:
+            yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """Yield a session that sees one moment, waits for nobody and commits nothing: for what only reads much."""
+        options = {"isolation_level": "REPEATABLE READ"} if self._engine.dialect.name == "postgresql" else {}
+        with Session(self._engine.execution_options(reads=True, **options), info={IN_SESSION: self._clock}) as session:
             yield session
 
     def ping(self) -> None:
@@ -35,19 +45,21 @@ class UnitOfWork:
         self._engine.dispose()
 
 
-def open_database(url: str) -> UnitOfWork:
-    """Return the unit of work on `url`, with its tables there.
+class _ThisMachine:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
-    Parameters never appear in an error or a log. SQLite: WAL, `synchronous=FULL` (an acknowledged
-    commit survives a power cut), `BEGIN IMMEDIATE`.
+
+def open_database(url: str, override: ProcessClock | None = None) -> UnitOfWork:
+    """Return the unit of work on `url`, brought to the newest revision.
+
+    Raise `UnfitDatabase` where an acknowledged commit could be lost. `db_now` tells the database's time;
+    `override` is for tests and tells it instead. SQLite: the machine's, for all its processes run on one.
     """
     parsed = make_url(url)
-    arguments: dict[str, Any] = {}
-    if parsed.get_backend_name() == "sqlite":
-        arguments["connect_args"] = {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=24, **arguments)
-    if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", sqlite.prepare)
-        event.listen(engine, "begin", sqlite.begin)
-    Base.metadata.create_all(engine)
-    return UnitOfWork(engine)
+    patient = make_engine(parsed, migration.PATIENCE_SECONDS, NullPool)
+    with migration.first_come(parsed):
+        refuse_undurable(patient)
+        migration.upgrade(patient)
+    has_clock = parsed.get_backend_name() == "postgresql"
+    return UnitOfWork(make_engine(parsed), override or (None if has_clock else _ThisMachine()))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from multiprocessing import get_context
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from actions.adapters.demo_customers import DEMO_CUSTOMERS, seed
 from actions.bootstrap import build
 from actions.security.errors import UnlockUsedToday
 from actions.storage.models import Account
+from actions.storage.unit_of_work import open_database
 from bot.settings import Settings
-from tests.actions.world import LOCKED, NORMAL, TAIPEI, UNLOCKED_TODAY, World
+from tests.actions.security.rounds import rounds
+from tests.actions.storage.postgresql import PostgresServer
+from tests.actions.world import LOCKED, NORMAL, START, TAIPEI, UNLOCKED_TODAY, World
 
 
 def start_again(world: World, settings: Settings) -> None:
@@ -77,3 +81,21 @@ def test_after_a_reset_the_locked_customer_can_be_unlocked_again(world: World) -
     world.clock.pass_(minutes=2)
     world.verify("c2", LOCKED)
     assert world.unlock("c2")
+
+
+def seed_it(url: str) -> int:
+    """What a replica does as it starts, in a process of its own."""
+    work = open_database(url)
+    seed(work, START, TAIPEI)
+    with work.look() as session:
+        made = session.scalars(select(func.count()).select_from(Account)).one()
+    work.dispose()
+    return made
+
+
+def test_replicas_that_start_at_once_on_an_empty_postgresql_make_the_customers_once(postgresql: PostgresServer) -> None:
+    with get_context("spawn").Pool(3) as pool:
+        for _ in range(rounds(5)):
+            name = postgresql.create()
+            assert pool.map(seed_it, [postgresql.url(name)] * 3, chunksize=1) == [len(DEMO_CUSTOMERS)] * 3
+            postgresql.drop(name)

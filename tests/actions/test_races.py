@@ -1,4 +1,4 @@
-"""Real processes on one SQLite file, released together: one success, one row, one reference (G4, G15, G23)."""
+"""Real processes on one database, released together: one success, one row, one reference (G4, G15, G23)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from actions.security.error_report import ReportContent
 from actions.security.errors import Refusal
 from actions.storage.models import Account, CertificateRecord, ChallengeRecord
 from bot.settings import read_settings
+from tests.actions.storage.postgresql import PostgresServer
 from tests.actions.world import LOCKED, NORMAL, START, UNLOCK, VERIFY, RecordingMessenger, SettableClock, World
 
 WORKERS = 20
@@ -32,12 +33,19 @@ Task = tuple[str, datetime, tuple[str, ...]]
 Outcome = tuple[str, str]  # "done" and what was returned, or "refused" and by what, or "failed" and with what
 
 
-def work(var: str, start: Barrier, tasks: Connection) -> None:
-    """Do one task a round, all workers at once, until there is none; the body of each process."""
-    clock = SettableClock()
-    services = build(read_settings({"ANXIN_VAR": var}), clock, RecordingMessenger())
+def work(start: Barrier, tasks: Connection) -> None:
+    """Do one task a round, all workers at once, until there is none; the body of each process.
+
+    A task that is an environment opens its database.
+    """
+    clock, services = SettableClock(), None
     tasks.send("ready")
     while task := tasks.recv():
+        if isinstance(task, dict):
+            services = build(read_settings(task), clock, RecordingMessenger())
+            tasks.send("open")
+            continue
+        assert services
         name, clock.time, values = task
         start.wait(PATIENCE_SECONDS)
         tasks.send(outcome(services, name, values))
@@ -73,7 +81,6 @@ class Crowd:
     """Long-lived processes that do their tasks of a round at the same moment, and the world they share."""
 
     world: World
-    processes: list[BaseProcess]
     lines: list[Connection]
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -89,24 +96,41 @@ def receive(line: Connection) -> Any:
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    var, clock, messenger = tmp_path_factory.mktemp("races") / "var", SettableClock(), RecordingMessenger()
-    services = build(read_settings({"ANXIN_VAR": str(var)}), clock, messenger)
+def workers() -> Iterator[list[Connection]]:
+    """The processes, which take longer to start than all their rounds; they serve both databases."""
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Barrier(WORKERS)
     pipes = [spawn.Pipe() for _ in range(WORKERS)]
-    processes = [spawn.Process(target=work, args=(str(var), start, theirs), daemon=True) for _, theirs in pipes]
+    processes: list[BaseProcess] = [
+        spawn.Process(target=work, args=(start, theirs), daemon=True) for _, theirs in pipes
+    ]
     for process in processes:
         process.start()
     lines = [ours for ours, _ in pipes]
     assert [receive(line) for line in lines] == ["ready"] * WORKERS
-    yield Crowd(World(services, clock, messenger), list(processes), lines)
+    yield lines
     for line in lines:
         line.send(None)
     for process in processes:
         process.join(PATIENCE_SECONDS)
-    services.work.dispose()
     assert [process.exitcode for process in processes] == [0] * WORKERS
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def crowd(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, workers: list[Connection]
+) -> Iterator[Crowd]:
+    environment = {"ANXIN_VAR": str(tmp_path_factory.mktemp("races") / "var")}
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgresql")
+        environment["ANXIN_SECURITY_URL"] = server.url(server.create())
+    clock, messenger = SettableClock(), RecordingMessenger()
+    services = build(read_settings(environment), clock, messenger)
+    for line in workers:
+        line.send(environment)
+    assert [receive(line) for line in workers] == ["open"] * WORKERS
+    yield Crowd(World(services, clock, messenger), workers)
+    services.work.dispose()
 
 
 def test_of_twenty_parallel_right_codes_one_is_accepted(crowd: Crowd, capsys: pytest.CaptureFixture[str]) -> None:

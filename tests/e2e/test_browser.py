@@ -92,7 +92,7 @@ def test_a_locked_customer_is_unlocked_and_refused_the_second_time(
     enter(page, "驗證碼", anxin.newest_code())
     answers(page, "已經解鎖")
     page.screenshot(path=SHOTS / "unlocked-390.png")
-    write(page, "再幫我解鎖一次")
+    write(page, "幫我解鎖密碼")
     answers(page, tomorrow_in_taipei())
     assert complaints == []
 

@@ -75,7 +75,7 @@ def test_a_locked_customer_is_unlocked_and_told_by_mail(anxin: Anxin) -> None:
 def test_a_second_unlock_is_refused_with_tomorrows_date(anxin: Anxin) -> None:
     customer = unlock(anxin.customer())
     assert "已經解鎖，" in customer.text
-    customer.say("再幫我解鎖一次")
+    customer.say("幫我解鎖密碼")
     assert "沒有再解鎖" in customer.text
     assert tomorrow_in_taipei() in customer.text
 
@@ -213,7 +213,8 @@ def test_cancel_works_at_every_step(anxin: Anxin, flow) -> None:  # type: ignore
 
 def test_three_misunderstandings_offer_a_person(anxin: Anxin) -> None:
     customer = anxin.customer()
-    for words in not_understood(anxin)[:3]:
+    first, second, third, *_ = not_understood(anxin)
+    for words in (first, second, third):
         customer.say(words)
     decisions = [m.get("decision") for m in customer.messages]
     assert decisions[-1] in ("clarify", "handover")
@@ -222,31 +223,20 @@ def test_three_misunderstandings_offer_a_person(anxin: Anxin) -> None:
 
 
 def not_understood(anxin: Anxin) -> list[str]:
-    """Vague words that the model of today does not take for anything."""
-    vague = [
-        "那個東西",
-        "到底怎樣",
-        "怎麼會這樣",
-        "就是那個啊",
-        "然後呢然後",
-        "它又那樣了",
-        "這個那個",
-        "有點怪",
-        "不太對勁",
-        "嗯那個什麼",
-        "反正就這樣",
-        "欸對那個",
-    ]
+    """Vague words that the model of today neither takes for anything nor for what is not served here."""
+    vague = (
+        "密碼 驗證碼 憑證 登入 code certificate 密碼的事 驗證碼的問題 憑證的事 關於登入 有關密碼 這個那個 我要問憑證"
+    )
     done = subprocess.run(
         [str(ROOT / "anxin"), "understand"],
-        input="\n".join(vague),
+        input="\n".join(vague.split()),
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    return [str(one["text"]) for one in found if one["decision"] != "answer"]
+    return [str(one["text"]) for one in found if one["decision"] != "answer" and one["topic"] != "out_of_scope"]
 
 
 def test_a_person_comes_with_hours_and_the_conversations_reference(anxin: Anxin) -> None:

@@ -529,4 +529,5 @@ def test_a_strangers_sending_writes_as_much_as_a_customers(world: World, person:
 
 def test_no_row_and_no_file_holds_a_code(world: World, settings: Settings, code: str) -> None:
     world.enter("c1", code)
+    assert code not in repr(world.rows())
     assert not [file for file in settings.var.rglob("*") if file.is_file() and code.encode() in file.read_bytes()]
