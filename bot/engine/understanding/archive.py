@@ -88,7 +88,8 @@ def _packed(name: str, table: np.ndarray) -> dict[str, np.ndarray]:
     """Return the values of `table` that are not 0 (most are), how many there are in each row, and where."""
     rows, places = np.nonzero(table)
     counts = np.bincount(rows, minlength=len(table)).astype(np.uint16)
-    return {f"{name}_counts": counts, f"{name}_places": places.astype(np.uint16), name: table[rows, places]}
+    smallest = np.min_scalar_type(max(1, table.shape[1] - 1))
+    return {f"{name}_counts": counts, f"{name}_places": places.astype(smallest), name: table[rows, places]}
 
 
 def _unpacked(name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:

@@ -36,10 +36,11 @@ from bot.engine.understanding.normaliser import normalise
 
 OUTSIDE = "out_of_scope"  # the intent of what is none of the others
 C = 0.28
-NEXT_TO_NOTHING = 1e-3  # smaller weights are dropped: no prediction differs, the archive is a third
+NEXT_TO_NOTHING = 3e-3  # smaller weights are dropped: no prediction differs, the archive is a third
 SEED = 7
 MANY = 4000  # from so many examples on, one round of holding out is enough, and few passes over the examples
 PRECISION = {False: (0.1, 200), True: (0.5, 20)}  # many? -> tolerance and passes of the solver
+ROUGH = 2.0  # tolerance enough to see how sure one may be
 NEAR = FAR = 0.1  # how much held-out intents and garbled examples count, as shares of what is in scope
 KEPT = 0.4  # of a garbled example
 
@@ -77,9 +78,11 @@ class Scorer:
         return cosines
 
 
-def fitted_scorer(rows: csr_matrix, labels: np.ndarray, intents: int) -> Scorer:
+def fitted_scorer(rows: csr_matrix, labels: np.ndarray, intents: int, is_trial: bool = False) -> Scorer:
     """Learn from `rows` and their `labels`; an intent without a row can never win."""
     tolerance, passes = PRECISION[len(labels) >= MANY]
+    if is_trial and len(labels) >= MANY:
+        tolerance = ROUGH
     machine = LinearSVC(C=C, multi_class="crammer_singer", tol=tolerance, max_iter=passes, random_state=SEED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # so many passes are enough, measured
@@ -178,7 +181,7 @@ class _Trial:
         # One writer's variations of an idea stand together in a file: they are held out together.
         self.fold = _blocks(labels, size=6 if self.many else 1, folds=5 if self.many else 4)
         chance = random.Random(SEED)  # noqa: S311  # for examples, not for secrets
-        step = 4 if self.many else 1
+        step = 8 if self.many else 1
         self.garbled_from = np.asarray([i for i in range(0, len(texts), step) if labels[i] != outside])
         self.corpus = Corpus([*texts, *(_garbled(texts[i], chance) for i in self.garbled_from)], lexicon)
 
@@ -207,7 +210,9 @@ class _Trial:
         source = self.garbled_from
         far = len(self.labels) + np.flatnonzero(is_held_out[source] & ~is_unknown[source])
         weighing = weigh(self.corpus, taught)
-        scorer = fitted_scorer(matrix(self.corpus, weighing, taught)[0], self.labels[taught], self.intents)
+        scorer = fitted_scorer(
+            matrix(self.corpus, weighing, taught)[0], self.labels[taught], self.intents, is_trial=True
+        )
         rows, coverage = matrix(self.corpus, weighing, np.concatenate([asked, near, far]))
         scores, cosines = scorer.many_scores(rows), scorer.many_similarities(rows)
         expected = self.labels[asked]
