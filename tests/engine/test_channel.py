@@ -451,9 +451,11 @@ def test_words_that_lean_on_the_question_before_are_answered(processes: Processe
 def test_words_that_lean_on_nothing_are_not_answered_from_another_conversation(
     processes: Processes, conversation: str
 ) -> None:
+    _, alone = processes.turn(uuid.uuid4().hex, "為什麼")
     processes.turn(uuid.uuid4().hex, "驗證碼多久有效")
     _, answer = processes.turn(conversation, "為什麼")
-    assert answer["decision"] != "answer"
+    assert (answer["topic"], answer["confidence"]) == (alone["topic"], alone["confidence"])
+    assert answer["topic"] != "otp_validity"
 
 
 def test_a_denied_wish_starts_nothing(processes: Processes, conversation: str) -> None:

@@ -116,12 +116,16 @@ class TopicClassifier(GraphComponent):
     def _asked_before(self, text: str, tracker: DialogueStateTracker | None) -> str | None:
         """Return the customer's last question in words; of a button, or of words that leaned too, the topic's title.
 
-        In a form a few words are what was asked for: there only what clearly leans goes on with a question.
+        What clearly leans goes on with any question. A few words that may lean do not in a form, where they are what was
+        asked for, nor after something that was not understood either.
         """
-        if tracker and tracker.active_loop_name and not follows(text):
+        clearly = follows(text)
+        if tracker and tracker.active_loop_name and not clearly:
             return None
         for event in reversed(tracker.events if tracker else ()):
             if isinstance(event, UserUttered) and event.text and event.intent_name not in COURTESIES:
+                if not clearly and event.intent_name in (FALLBACK_INTENT, OUTSIDE):
+                    return None
                 leans = event.text.startswith("/") or follows(event.text)
                 asked = self._titles.get(event.intent_name or "") if leans else str(event.text)
                 if asked:

@@ -6,6 +6,7 @@ wish that is denied.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ CERTAIN_ALONE = 0.9  # of a message that may lean on the one before, to be read 
 CERTAIN_OUTSIDE = 0.96  # the same, where it is about no topic at all
 FOREIGN = 0.93  # a few words so likely outside go on with nothing (晚餐吃什麼)
 CANCEL = "cancel"
+_SAYS = re.compile(r"\w")
 # Said beside a question, they are no question of their own.
 COURTESIES = frozenset({"greet", "thanks", "goodbye", "affirm", "deny", "help", "repeat", "bot_challenge", CANCEL})
 _NEVER_DENIED = frozenset({"not_me", "human"})  # 不是我, 我不要跟機器人講: these wishes come in negative words
@@ -71,6 +73,8 @@ class Reader:
     def _one(self, text: str, institution: str) -> Understood:
         probabilities = self.model.probabilities(text, self._elsewhere[institution])
         understood = decided(probabilities, self.model.intents, self._costs)
+        if understood.decision == "answer" and understood.topic not in COURTESIES and len(_SAYS.findall(text)) < 2:
+            return replace(understood, decision="clarify")  # one character (碼, 信) says too little to begin anything
         # Whether somebody said thanks or goodbye is nothing to ask back about.
         is_polite = {understood.topic, *understood.offered} <= COURTESIES
         return replace(understood, decision="answer") if is_polite and understood.decision == "clarify" else understood

@@ -229,6 +229,11 @@ def test_of_courtesies_nobody_is_asked_which_was_meant(reader: Reader, text: str
     assert answered(reader.read(text, "hnyc")) in COURTESIES
 
 
+@pytest.mark.parametrize("text", ["碼", "信", "鎖"])
+def test_of_one_character_it_is_asked_what_is_meant(reader: Reader, text: str) -> None:
+    assert reader.read(text, "hnyc").understood.decision != "answer"
+
+
 def test_a_single_question_has_no_second(reader: Reader, examples: Examples) -> None:
     texts = [text for text in examples[0] if not {"?", "？", "。", "！", "!", ";", "；"} & set(text)]
     assert sum(reader.read(text, "hnyc").also is not None for text in texts) < len(texts) / 100
