@@ -1,7 +1,8 @@
 """README: blind/a.tsv and blind/b.tsv hold messages by two writers who had not seen a single example of data/.
 
 They knew what each topic asks, and nothing else. Nobody may copy a message of them into data/, or learn from what goes
-wrong here more than which topic needs other examples: then they would measure nothing any more.
+wrong here more than which topic needs other examples: then they would measure nothing any more. It has happened once:
+kinds of mistakes out of scope in set a were named to the writers of further out_of_scope lines. Of out of scope, set b is blind.
 A line: id, institution, kind (direct: the usual words; indirect: a situation, a complaint), language, message.
 """
 
