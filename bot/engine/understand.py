@@ -45,13 +45,21 @@ def main() -> int:
 
 def load_reader(model: Path) -> Reader:
     """Return the understanding inside Rasa's model archive, with the costs of config.yml; raise `ArchiveDamaged`."""
-    pipeline = read_yaml((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
-    costs = Costs.from_config(next(part["costs"] for part in pipeline if part["name"] == COMPONENT))
+    costs = configured_costs()
     try:
         with tarfile.open(model) as tar:
             return Reader(archive.load(_reading(tar)), costs)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as problem:
         raise ArchiveDamaged(f"{model.name} cannot be read: {type(problem).__name__}") from problem
+
+
+def configured_costs() -> Costs:
+    """Return the costs that config.yml decides by; raise `ValueError` where it has none, or not all."""
+    pipeline = read_yaml((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
+    found = [part for part in pipeline if part["name"] == COMPONENT]
+    if not found:
+        raise ValueError(f"config.yml has no {COMPONENT}.")
+    return Costs.from_config(found[0].get("costs", {}))
 
 
 def _reading(tar: tarfile.TarFile) -> Callable[[str], bytes]:

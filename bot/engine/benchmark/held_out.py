@@ -88,9 +88,8 @@ def quiet_worker() -> None:
 
 
 def _judged(understood: Understood, also: str | None, intent: str) -> Decided:
-    decision = understood.decision if understood.topic != OUTSIDE else "handover"
-    meant = (understood.topic, also) if decision == "answer" else understood.offered
-    return Decided(decision, intent != OUTSIDE, intent in meant)
+    meant = (understood.topic, also) if understood.decision == "answer" else understood.offered
+    return Decided(understood.decision, intent != OUTSIDE, intent in meant)
 
 
 def _at_institutions(model: Understanding, costs: Costs, texts: Sequence[str], intents: Sequence[str]) -> list[Decided]:

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from bot.content.flows import load_flows
 from bot.content.topics import load_topics
@@ -24,6 +23,7 @@ from bot.engine.benchmark.held_out import Changed, Decided, Fold, Result
 from bot.engine.benchmark.measures import Figures, figures, inside_of, scope_of
 from bot.engine.benchmark.stock import learnt_by_stock
 from bot.engine.benchmark.targets import STOCK, TOPICS, Row
+from bot.engine.understand import configured_costs
 from bot.engine.understanding.decision import Costs
 from bot.engine.understanding.model import OUTSIDE
 from bot.settings import ROOT
@@ -33,7 +33,6 @@ FOLDS = 5
 AT_A_TIME = 2
 TIMED = 2000  # so many messages are asked to take the times
 FIRST_FOLD = f"fold 1 of {FOLDS}"
-COMPONENT = "bot.engine.understanding.classifier.TopicClassifier"
 
 Say = Callable[[str], None]
 
@@ -55,11 +54,10 @@ def examples() -> Messages:
 
 def costs() -> Costs:
     """Return the costs that config.yml decides by."""
-    pipeline = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
     try:
-        return Costs.from_config(next(entry for entry in pipeline if entry["name"] == COMPONENT).get("costs", {}))
-    except (StopIteration, ValueError) as problem:
-        raise OwnProblem(f"{NAME}: {problem or f'config.yml has no {COMPONENT}.'}") from problem
+        return configured_costs()
+    except ValueError as problem:
+        raise OwnProblem(f"{NAME}: {problem}") from problem
 
 
 def rows(runs: int, with_stock: bool, say: Say) -> Iterator[Row]:

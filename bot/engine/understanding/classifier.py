@@ -17,11 +17,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.content.institutions import DEFAULT_INSTITUTION
-from bot.content.topics import load_topics
 from bot.engine.importer import FALLBACK_INTENT
 from bot.engine.understanding import archive
 from bot.engine.understanding.concepts import CONCEPTS, Lexicon, read_entries
-from bot.engine.understanding.decision import Costs, offered_by
+from bot.engine.understanding.decision import Costs, known_topics, offered_by
 from bot.engine.understanding.follow_up import follows
 from bot.engine.understanding.model import OUTSIDE, Understanding
 from bot.engine.understanding.reading import COURTESIES, Reader
@@ -36,7 +35,6 @@ class TopicClassifier(GraphComponent):
         self._storage = storage
         self._resource = resource
         self.reader: Reader | None = None
-        self._titles = {id_: topic.title["zh-Hant"] for id_, topic in load_topics().items()}
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -127,10 +125,15 @@ class TopicClassifier(GraphComponent):
                 if not clearly and event.intent_name in (FALLBACK_INTENT, OUTSIDE):
                     return None
                 leans = event.text.startswith("/") or follows(event.text)
-                asked = self._titles.get(event.intent_name or "") if leans else str(event.text)
+                asked = _title(event.intent_name) if leans else str(event.text)
                 if asked:
                     return asked
         return None
+
+
+def _title(intent: str | None) -> str | None:
+    topic = known_topics().get(intent or "")
+    return topic.title["zh-Hant"] if topic else None
 
 
 def _not_understood(confidence: float) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from pathlib import Path
 from bot.content.institutions import DATA
 from bot.content.reading import read_yaml
 from bot.engine.understanding.normaliser import normalise
-
-_TOKEN = re.compile(r"[a-z0-9][a-z0-9'’]*|[\u3400-\u9fff]")
-
+from bot.engine.understanding.stems import WORD
 
 CONCEPTS = DATA / "concepts.yml"
+TOKEN = re.compile(rf"{WORD.pattern}|[\u3400-\u9fff]")
 
 
 def read_entries(file: Path = CONCEPTS) -> dict[str, list[str]]:
@@ -36,7 +35,7 @@ class Lexicon:
         self._concepts: dict[tuple[str, ...], tuple[str, ...]] = {}
         for name, words in entries.items():
             for word in words:
-                tokens = tuple(_TOKEN.findall(normalise(word)))
+                tokens = tuple(TOKEN.findall(normalise(word)))
                 if tokens and name not in self._concepts.get(tokens, ()):
                     self._concepts[tokens] = (*self._concepts.get(tokens, ()), name)
         lengths: dict[str, set[int]] = {}
@@ -46,7 +45,7 @@ class Lexicon:
 
     def found(self, text: str) -> list[str]:
         """Return the concepts of normalised `text`, in order of appearance."""
-        tokens = tuple(_TOKEN.findall(text))
+        tokens = tuple(TOKEN.findall(text))
         found: list[str] = []
         at = 0
         while at < len(tokens):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bot.content.flows import load_flows
-from bot.content.topics import load_topics
+from bot.content.topics import Topic, load_topics
 from bot.engine.understanding.model import OUTSIDE
 
 ELSEWHERE_FACTOR = 0.2
@@ -86,9 +86,15 @@ def decided(probabilities: np.ndarray, intents: Sequence[str], costs: Costs) -> 
 
 
 @lru_cache(maxsize=1)
+def known_topics() -> Mapping[str, Topic]:
+    """Return every topic by id; the files are read once."""
+    return load_topics()
+
+
+@lru_cache(maxsize=1)
 def offered_by() -> Mapping[str, frozenset[str]]:
     """Return for each topic and flow the institutions that have it; what is not in here is everybody's."""
-    topics = {topic.id: frozenset(topic.answers) for topic in load_topics().values()}
+    topics = {topic.id: frozenset(topic.answers) for topic in known_topics().values()}
     return topics | {flow.id: frozenset(flow.institutions) for flow in load_flows().values()}
 
 

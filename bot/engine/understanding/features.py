@@ -25,7 +25,7 @@ from pypinyin import lazy_pinyin
 from scipy.sparse import csr_matrix, hstack
 
 from bot.engine.understanding.concepts import Lexicon
-from bot.engine.understanding.stems import STOP_WORDS, stem
+from bot.engine.understanding.stems import STOP_WORDS, WORD, stems
 
 WEIGHTS = {"character": 1.3, "word": 1.2, "pinyin": 1.0, "gap": 0.8, "concept": 0.6}
 VIEWS = tuple(WEIGHTS)
@@ -33,7 +33,6 @@ LEAST_MESSAGES = {"character": 1, "word": 1, "pinyin": 2, "gap": 2, "concept": 1
 UNKNOWN_COUNTS = 0.5
 
 _HAN = re.compile("[\u3400-\u9fff]+")
-_LATIN = re.compile(r"[a-z0-9][a-z0-9'’]*")
 
 Grams = dict[str, list[str]]
 
@@ -43,8 +42,7 @@ Grams = dict[str, list[str]]
 
 def grams_of(text: str, lexicon: Lexicon) -> Grams:
     """Return the n-grams of each view of normalised `text`, repeated ones repeated."""
-    runs, words = _HAN.findall(text), _LATIN.findall(text)
-    stemmed = [stem(word) for word in words]
+    runs, words, stemmed = _HAN.findall(text), WORD.findall(text), stems(text)
     concepts = lexicon.found(text)
     return {
         "character": [*_characters(runs), *(gram for word in words for gram in _letters(word))],

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from bot.engine.understanding.aside import Aside
-from bot.engine.understanding.concepts import Lexicon
+from bot.engine.understanding.concepts import TOKEN, Lexicon
 from bot.engine.understanding.confidence import (
     SCOPE,
     SCOPE_STRENGTH,
@@ -243,12 +243,9 @@ def _blocks(labels: np.ndarray, size: int, folds: int) -> np.ndarray:
     return fold
 
 
-_TOKEN = re.compile(r"[a-z0-9][a-z0-9'’]*|[\u3400-\u9fff]")
-
-
 def _garbled(text: str, chance: random.Random) -> str:
     """Return `text` with all but a stretch of it made unreadable: words that nobody knows."""
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list(TOKEN.finditer(text))
     kept = max(1, round(len(tokens) * KEPT))
     start = chance.randrange(max(1, len(tokens) - kept + 1))
     inside = {token.start() for token in tokens[start : start + kept]}
@@ -260,4 +257,4 @@ def _garbled(text: str, chance: random.Random) -> str:
             return chr(0x3400 + chance.randrange(0x1900))
         return "".join(chance.choice("bcdfghjklmnpqrstvwxz") for _ in match.group())
 
-    return _TOKEN.sub(changed, text)
+    return TOKEN.sub(changed, text)

@@ -25,12 +25,12 @@ _ENDINGS = (
     ("ings", ""), ("ing", ""), ("ied", "y"), ("ies", "y"), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""),
     ("er", ""), ("'s", ""),
 )  # fmt: skip
-_WORD = re.compile(r"[a-z0-9][a-z0-9'’]*")
+WORD = re.compile(r"[a-z0-9][a-z0-9'’]*")
 
 
 def stems(text: str) -> list[str]:
     """Return the stems of the Latin words in normalised `text`, in order."""
-    return [stem(word) for word in _WORD.findall(text)]
+    return [stem(word) for word in WORD.findall(text)]
 
 
 @lru_cache(maxsize=65536)
