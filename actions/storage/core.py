@@ -26,6 +26,10 @@ class Account(Base):
     wrong_passwords: Mapped[int] = mapped_column(default=0)
     locked_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
+    password_initial: Mapped[bool] = mapped_column(default=False, server_default="0")  # reissued, not yet changed
+    branch: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    branch_number: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    agent: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class CertificateRecord(Base):
@@ -41,8 +45,7 @@ class CertificateRecord(Base):
 class SoftwareToken(Base):
     """One token an account, wherever it is used (`institutions.yml: token_scope`).
 
-    The row is the lock: whoever changes its state reads it `FOR UPDATE`. `last_step` only grows, by
-    `UPDATE … WHERE last_step IS NULL OR last_step < :step`, so that a time step is accepted once (G5).
+    The row is the lock: whoever changes its state reads it `FOR UPDATE`.
     """
 
     __tablename__ = "core_software_token"
@@ -54,15 +57,38 @@ class SoftwareToken(Base):
     frozen_until: Mapped[datetime | None]
     frozen_for_good_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
-    # active | frozen | frozen_for_good | suspended | revoked; "frozen" ends by itself at frozen_until
-    enrolled_in: Mapped[str | None] = mapped_column(
-        String(16)
-    )  # invest_app | bank_app; None: enrolled before this column
+    # active | suspended | revoked; whether it is frozen stands beside it
+    enrolled_in: Mapped[str | None] = mapped_column(String(16))  # invest_app | bank_app
+    device: Mapped[str | None] = mapped_column(String(64))
     synchronised_at: Mapped[datetime | None]  # into the other app
     bank_usable_at: Mapped[datetime | None]  # `institutions.yml: token_activation_delay_hours`
     biometrics_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    seed_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)  # AES-GCM with key id, bound to account_id
-    last_step: Mapped[int | None] = mapped_column(BigInteger)  # RFC 6238 5.2
+
+
+class TokenSeed(Base):
+    """The seed of an account's software token, encrypted; gone when the token ends.
+
+    `last_step` only grows, by `UPDATE … WHERE last_step IS NULL OR last_step < :step`, so that a time step is
+    accepted once (G5, RFC 6238 5.2).
+    """
+
+    __tablename__ = "token_seed"
+
+    account_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)  # AES-GCM with key id, bound to account_id
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+    last_key: Mapped[str | None] = mapped_column(String(64))  # of the command whose code that was
+
+
+class CoreAct(Base):
+    """An act that was done, by the digest of its key: the same key again does nothing (`CoreSystem`)."""
+
+    __tablename__ = "core_act"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(32))
+    act: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -29,6 +29,7 @@ class LedgerEntry(Base):
     kind: Mapped[str] = mapped_column(String(32))
     number: Mapped[int] = mapped_column(default=1)
     channel: Mapped[str] = mapped_column(String(16))  # chat | hotline | other
+    conversation: Mapped[str | None] = mapped_column(String(64), index=True)
     at: Mapped[datetime]
 
 

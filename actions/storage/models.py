@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actions.storage.base import Base, UtcTime
-from actions.storage.core import Account, CertificateRecord, SoftwareToken
+from actions.storage.core import Account, CertificateRecord, CoreAct, SoftwareToken, TokenSeed
 from actions.storage.evidence import AuditEntry, AuditHead, Protection
 from actions.storage.limits import CodeSend, GuessBudget, LedgerEntry
 from actions.storage.notices import Event, Notice
@@ -22,6 +22,7 @@ __all__ = [
     "CertificateRenewal",
     "ChallengeRecord",
     "CodeSend",
+    "CoreAct",
     "ErrorReport",
     "Event",
     "GuessBudget",
@@ -32,7 +33,7 @@ __all__ = [
     "Protection",
     "ReportContact",
     "SoftwareToken",
-    "Unlock",
+    "TokenSeed",
     "UtcTime",
     "VaultEntry",
 ]
@@ -81,6 +82,7 @@ class ChallengeRecord(Base):
     purpose: Mapped[str] = mapped_column(String(32))
     channel: Mapped[str] = mapped_column(String(8))
     sent_to: Mapped[str]  # masked
+    destination: Mapped[str] = mapped_column(String(64), default="", server_default="")  # HMAC of the address (G9)
     code_digest: Mapped[str] = mapped_column(String(64))
     sent_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -90,20 +92,6 @@ class ChallengeRecord(Base):
     used_reference: Mapped[str | None] = mapped_column(String(48))  # of the vault entry that was right
     spent_at: Mapped[datetime | None]  # its authority was used for the effect
     superseded_at: Mapped[datetime | None]
-
-
-class Unlock(Base):
-    """One self-service unlock a day: the unique key decides, not a query (G15)."""
-
-    __tablename__ = "unlock"
-    __table_args__ = (UniqueConstraint("account_id", "day"), UniqueConstraint("challenge_id"))
-
-    receipt: Mapped[str] = mapped_column(String(32), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(32))
-    day: Mapped[date]
-    challenge_id: Mapped[str] = mapped_column(String(32))
-    conversation: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime]
 
 
 class ReportContact(Base):
@@ -157,6 +145,10 @@ class CertificateRenewal(Base):
     conversation: Mapped[str] = mapped_column(String(64), index=True)
     kind: Mapped[str] = mapped_column(String(16))  # renew | apply
     step: Mapped[str] = mapped_column(String(32))
+    taken: Mapped[int] = mapped_column(default=0, server_default="0")  # steps so far
+    sent_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+    wrong_birth_dates: Mapped[int] = mapped_column(default=0, server_default="0")
     step_id: Mapped[str] = mapped_column(String(32))
     channel: Mapped[str | None] = mapped_column(String(8))
     sent_to: Mapped[str | None]  # masked
@@ -164,8 +156,11 @@ class CertificateRenewal(Base):
     started_at: Mapped[datetime]
     step_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(16))  # installed | stopped | replaced
+    outcome: Mapped[str | None] = mapped_column(
+        String(16)
+    )  # installed | stopped | replaced; unknown: asked of the core
     serial: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the new certificate
+    valid_until: Mapped[datetime | None]  # of the new certificate
 
 
 class OutboxMessage(Base):
@@ -184,3 +179,4 @@ class OutboxMessage(Base):
     queued_at: Mapped[datetime]
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(255))  # why it was not sent the last time

@@ -34,6 +34,7 @@ class Notice(Base):
     reference: Mapped[str] = mapped_column(String(32), primary_key=True)
     event_id: Mapped[str | None] = mapped_column(String(64))  # None: our own effect made it, not an event
     kind: Mapped[str] = mapped_column(String(32))
+    institution: Mapped[str] = mapped_column(String(16), default="", server_default="")
     account_id: Mapped[str] = mapped_column(String(32))
     at: Mapped[datetime]
     platform: Mapped[str | None]
