@@ -38,7 +38,8 @@
     │   ├── PasswordWrong          left: entries that remain
     │   ├── PasswordLocked         not looked at
     │   ├── PasswordMustChange     an initial password only changes itself
-    │   └── ReissueNoCertificate   none that is valid
+    │   ├── ReissueNoCertificate   none that is valid
+    │   └── ReissueNoMailbox       none on record that the initial password could go to
     ├── RenewalRefusal
     │   ├── RenewalNoCertificate   none that is valid: neither renewed nor applied for here
     │   ├── RenewalOutOfOrder      step: the one that is next
@@ -60,6 +61,10 @@
     ├── FactorsMissing             what was proven is not enough for this
     ├── AccountProtected           report: the reference; the hotline only
     ├── ProtectionStays            only the hotline lifts it
+    ├── NoticeUnknown              no notice of ours by that reference, or not this customer's
+    ├── CoreRefusal
+    │   ├── CoreUnavailable        the firm's system does not answer; nothing was done
+    │   └── CoreOutcomeUnknown     it may have been done; the same act later tells
     └── CommandKeyReused           the same key with other content; receipt: the first one's
 
 A refusal is an answer, not a failure: the action says its response, with its facts as values.
@@ -232,6 +237,10 @@ class ReissueNoCertificate(PasswordRefusal):
     response = "utter_reissue_no_certificate"
 
 
+class ReissueNoMailbox(PasswordRefusal):
+    response = "utter_reissue_no_mailbox"
+
+
 class RenewalRefusal(Refusal):
     """A step of a certificate renewal that is not taken."""
 
@@ -318,3 +327,19 @@ class ProtectionStays(Refusal):
 
 class CommandKeyReused(Refusal):
     response = "utter_command_key_reused"
+
+
+class NoticeUnknown(Refusal):
+    response = "utter_notice_unknown"
+
+
+class CoreRefusal(Refusal):
+    """The firm's own system did not do its part."""
+
+
+class CoreUnavailable(CoreRefusal):
+    response = "utter_core_unavailable"
+
+
+class CoreOutcomeUnknown(CoreRefusal):
+    response = "utter_core_outcome_unknown"

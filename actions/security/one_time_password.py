@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,9 +17,19 @@ from actions.security.errors import (
     OtpMalformed,
     OtpSuperseded,
     OtpUsed,
-    ResendTooSoon,
 )
 from actions.security.secret import Secret
+
+# How long a verified code allows what it was sent for. What only tells, and what has several steps, may take longer.
+AUTHORITY_LASTS: Mapping[str, timedelta] = {
+    "verify_identity": timedelta(minutes=5),
+    "unlock_password": timedelta(minutes=5),
+    "reissue_password": timedelta(minutes=5),
+    "protect_account": timedelta(minutes=5),
+    "renew_certificate": timedelta(minutes=15),
+    "token_status": timedelta(minutes=15),
+    "check_notice": timedelta(minutes=15),
+}
 
 _SEPARATORS = re.compile(r"[\s\-–—.·\u200b-\u200d\u2060\ufeff]+")
 
@@ -64,10 +75,9 @@ def digest(pepper: bytes, challenge: str, code: Secret) -> str:
     return hmac.new(pepper, f"{challenge}|{code.reveal()}".encode(), hashlib.sha256).hexdigest()
 
 
-def may_send_again(previous: Challenge | None, now: datetime) -> None:
-    """Return, or raise `ResendTooSoon` (`institutions.yml: otp_resend_seconds`)."""
-    if previous and now < previous.resend_at:
-        raise ResendTooSoon(seconds=_whole_seconds(previous.resend_at - now))
+def destination_digest(pepper: bytes, channel: str, address: str) -> str:
+    """Return what a code is bound to besides account, purpose and conversation: the very address it went to (G9)."""
+    return hmac.new(pepper, f"to|{channel}|{address}".encode(), hashlib.sha256).hexdigest()
 
 
 def may_be_tried(challenge: Challenge, most_wrong: int, now: datetime) -> None:
@@ -80,7 +90,3 @@ def may_be_tried(challenge: Challenge, most_wrong: int, now: datetime) -> None:
         raise OtpExhausted
     if not challenge.sent_at <= now < challenge.expires_at:
         raise OtpExpired
-
-
-def _whole_seconds(span: timedelta) -> int:
-    return -int(-span.total_seconds() // 1)

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from actions.security.destinations import looks_like_contact, mask_contact
 from actions.security.error_report import ReportContent, fingerprint, new_reference
 from actions.security.errors import ContactUnreadable, ReportAlreadyFiled, ReportIncomplete, ReportUnknown
-from actions.services.ports import Cipher, Clock
+from actions.services.ports import Cipher
 from actions.services.vault import Vault
+from actions.storage.clock import db_now
 from actions.storage.locks import hold
 from actions.storage.models import ErrorReport as Row
 from actions.storage.models import ReportContact
@@ -33,11 +34,8 @@ class Status:
 class ErrorReport:
     """Files and looks up reports."""
 
-    def __init__(
-        self, work: UnitOfWork, clock: Clock, cipher: Cipher, vault: Vault, zones: Mapping[str, ZoneInfo]
-    ) -> None:
+    def __init__(self, work: UnitOfWork, cipher: Cipher, vault: Vault, zones: Mapping[str, ZoneInfo]) -> None:
         self._work = work
-        self._clock = clock
         self._cipher = cipher
         self._vault = vault
         self._zones = zones
@@ -58,7 +56,7 @@ class ErrorReport:
                     conversation=conversation,
                     ciphertext=self._cipher.seal(entered.encode(), reference),
                     masked=mask_contact(entered),
-                    at=self._clock.now(),
+                    at=db_now(session),
                 )
             )
             session.commit()
@@ -100,9 +98,8 @@ class ErrorReport:
             return row.reference if row else None
 
     def _insert(self, key: str, conversation: str, content: ReportContent, contact: str | None) -> str | None:
-        now = self._clock.now()
         with self._work.begin() as session:
-            row = self._row(key, conversation, content, now)
+            row = self._row(key, conversation, content, db_now(session))
             kept = session.get(ReportContact, contact) if contact else None
             if kept and kept.conversation == conversation:
                 plain = self._cipher.open(kept.ciphertext, kept.reference)

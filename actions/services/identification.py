@@ -14,8 +14,9 @@ from actions.security.destinations import identity_of, mask_email, mask_phone, p
 from actions.security.errors import AccountUnreadable, BirthDateUnreadable, NotIdentified
 from actions.security.identity import read_account, read_birth_date
 from actions.security.secret import Secret
-from actions.services.ports import Cipher, Clock, CoreSystem, Customer
+from actions.services.ports import Cipher, CoreSystem, Customer
 from actions.services.vault import Vault
+from actions.storage.clock import db_now
 from actions.storage.locks import hold
 from actions.storage.models import Identification as Row
 from actions.storage.unit_of_work import UnitOfWork
@@ -34,11 +35,8 @@ class Destinations:
 class Identification:
     """Takes the two details in turn and remembers the outcome for `FRESH_FOR`."""
 
-    def __init__(
-        self, work: UnitOfWork, clock: Clock, cipher: Cipher, vault: Vault, core: CoreSystem, pepper: bytes
-    ) -> None:
+    def __init__(self, work: UnitOfWork, cipher: Cipher, vault: Vault, core: CoreSystem, pepper: bytes) -> None:
         self._work = work
-        self._clock = clock
         self._cipher = cipher
         self._vault = vault
         self._core = core
@@ -82,7 +80,7 @@ class Identification:
             if row.completed_at:  # another date for the same account: both are asked again
                 raise NotIdentified
             entered = self._vault.take(session, conversation, "birth_date", reference)
-            now = self._clock.now()
+            now = db_now(session)
             try:
                 born = read_birth_date(entered, now.date())
             except BirthDateUnreadable:
@@ -112,17 +110,18 @@ class Identification:
         """Return whether the details were given, not long ago; nothing is asked twice."""
         with self._work.begin() as session:
             row = session.get(Row, conversation)
-            return row is not None and self._is_fresh(row)
+            return row is not None and _is_fresh(session, row)
 
     def current(self, session: Session, conversation: str) -> Row:
         """Return the fresh identification of `conversation`; raise `NotIdentified`."""
         row = session.get(Row, conversation)
-        if row is None or not self._is_fresh(row):
+        if row is None or not _is_fresh(session, row):
             raise NotIdentified
         return row
 
-    def _is_fresh(self, row: Row) -> bool:
-        return row.completed_at is not None and self._clock.now() < row.completed_at + FRESH_FOR
+
+def _is_fresh(session: Session, row: Row) -> bool:
+    return row.completed_at is not None and db_now(session) < row.completed_at + FRESH_FOR
 
 
 def _destinations(customer: Customer) -> Destinations:

@@ -7,32 +7,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from actions.security.errors import (
     ChannelUnavailable,
+    FactorsMissing,
     OtpExhausted,
-    OtpExpired,
-    OtpMalformed,
     OtpNotSent,
     OtpOtherPurpose,
     OtpRefusal,
     OtpSuperseded,
     OtpUsed,
     OtpWrong,
+    Refusal,
 )
-from actions.security.one_time_password import Challenge, digest, may_be_tried, may_send_again, new_code, read_code
+from actions.security.notices import CHAT_PLATFORM, Event
+from actions.security.one_time_password import (
+    AUTHORITY_LASTS,
+    Challenge,
+    destination_digest,
+    digest,
+    may_be_tried,
+    new_code,
+    read_code,
+)
 from actions.security.secret import Secret
+from actions.security.sends import DAY, Send, may_send
+from actions.services.decisions import Decision, Decisions
+from actions.services.guess_budget import GuessBudget
 from actions.services.identification import Identification
+from actions.services.notices import Notices
 from actions.services.outbox import Outbox
-from actions.services.ports import Clock, CoreSystem, OtpRules
+from actions.services.ports import CoreSystem, OtpRules
 from actions.services.vault import Vault
-from actions.storage.challenges import newest_challenge, newest_challenge_of
+from actions.storage.challenges import newest_challenge
+from actions.storage.clock import db_now
 from actions.storage.locks import hold
-from actions.storage.models import ChallengeRecord
+from actions.storage.models import ChallengeRecord, CodeSend
 from actions.storage.models import Identification as IdentificationRow
-from actions.storage.unit_of_work import UnitOfWork
+
+NOBODY = Secret("0000")  # an account number that no firm gives
 
 
 @dataclass(frozen=True)
@@ -52,101 +67,147 @@ class OneTimePassword:
 
     def __init__(
         self,
-        work: UnitOfWork,
-        clock: Clock,
+        decisions: Decisions,
         vault: Vault,
         identification: Identification,
         core: CoreSystem,
         outbox: Outbox,
+        notices: Notices,
+        budget: GuessBudget,
         rules: Mapping[str, OtpRules],
         pepper: bytes,
     ) -> None:
-        self._work = work
-        self._clock = clock
+        self._decisions = decisions
         self._vault = vault
         self._identification = identification
         self._core = core
         self._outbox = outbox
+        self._notices = notices
+        self._budget = budget
         self._rules = rules
         self._pepper = pepper
 
     def send(self, conversation: str, purpose: str, channel: str, language: str) -> Sent:
-        """Send a new code; the one before is void from then on.
+        """Send a new code; the one before is void from then on, and its guesses stay counted.
 
-        Raise `NotIdentified`, `ChannelUnavailable` or `ResendTooSoon`. For details that match nobody
+        Raise `NotIdentified`, `ChannelUnavailable`, `ResendTooSoon` or `SendsUsedUp`. For details that match nobody
         everything happens but the message.
         """
-        with self._work.begin() as session:
-            now = self._clock.now()
+        with self._decisions.begin(f"send_code {purpose}", conversation) as decision:
+            session = decision.session
             who = self._identification.current(session, conversation)
+            decision.about = _subject(who)
             rules = self._rules[who.institution]
             sent_to = {"sms": who.sms, "email": who.email}.get(channel)
             if channel not in rules.ttl_seconds or not sent_to:
                 raise ChannelUnavailable
-            previous = newest_challenge_of(session, purpose, identity=str(who.identity))
-            may_send_again(_challenge(previous) if previous else None, now)
+            hold(session, f"codes of {who.identity}")
+            now = decision.now()
+            may_send(self._sends(session, who, now), purpose, now, rules.sends)
             self._supersede(session, who, purpose, now)
             record = self._new_record(who, purpose, channel, sent_to, rules, now)
             code = new_code(rules.digits)
             record.code_digest = digest(self._pepper, record.id, code)
+            address = self._address(session, who.institution, record)
+            record.destination = destination_digest(self._pepper, channel, address or "")
             session.add(record)
-            self._queue(session, record, rules, code, language)
-            session.commit()
+            session.add(self._numbered(session, record))
+            self._queue(session, record, address, rules, code, language)
+            decision.done(channel)
             return _sent(record, rules)
 
     def pending(self, conversation: str, purpose: str) -> Sent:
         """Return the code that is waited for; raise `OtpNotSent`."""
-        with self._work.begin() as session:
+        with self._decisions.look() as session:
             who = self._identification.current(session, conversation)
-            record = newest_challenge(session, purpose, conversation=conversation)
+            record = newest_challenge(session, purpose, conversation=conversation, lock=False)
             if record is None:
                 raise OtpNotSent
             return _sent(record, self._rules[who.institution])
 
-    def verify(self, conversation: str, purpose: str, reference: str) -> None:
+    def is_verified(self, conversation: str, purpose: str) -> bool:
+        """Return whether a right code of this conversation still allows `purpose`; nobody is asked twice."""
+        with self._decisions.look() as session:
+            try:
+                self.authority(session, conversation, purpose, lock=False)
+            except FactorsMissing:
+                return False
+            return True
+
+    @staticmethod
+    def authority(session: Session, conversation: str, purpose: str, *, lock: bool = True) -> ChallengeRecord:
+        """Return the verified, unspent code that allows `purpose`; raise `FactorsMissing` (G9, G21).
+
+        Locked until the transaction ends; an act sets its `spent_at`, and so happens once.
+        """
+        record = newest_challenge(session, purpose, conversation=conversation, lock=lock)
+        if record is None or record.used_at is None or record.account_id is None or record.spent_at:
+            raise FactorsMissing
+        if not record.used_at <= db_now(session) < record.used_at + AUTHORITY_LASTS[purpose]:
+            raise FactorsMissing
+        return record
+
+    @staticmethod
+    def was_verified(session: Session, conversation: str) -> bool:
+        """Return whether any code of this conversation was right: it is known who is here."""
+        found = select(ChallengeRecord.id).where(ChallengeRecord.conversation == conversation)
+        return session.scalar(found.where(ChallengeRecord.used_at.is_not(None)).limit(1)) is not None
+
+    def verify(self, conversation: str, purpose: str, reference: str, language: str = "zh-Hant") -> None:
         """Use up the code behind the vault's `reference`; return only if it was right.
 
         A wrong entry is counted and committed before it is refused. The same reference again, after it
-        was right: right (a repeated call), and still only one use.
+        was right: right (a repeated call), and still only one use. A right one is a login to the online
+        customer service, and has its notice (`notices.yml: login_success`).
         """
-        with self._work.begin() as session:
+        with self._decisions.begin(f"verify_code {purpose}", conversation) as decision:
+            session = decision.session
             hold(session, conversation)  # the same reference twice at once: the second finds it right
             if self._was_right(session, conversation, purpose, reference):
                 return
             who = self._identification.current(session, conversation)
-            rules = self._rules[who.institution]
+            decision.about = _subject(who)
             entered = self._vault.take(session, conversation, "code", reference)
-            refusal = self._try(session, conversation, purpose, reference, entered, rules)
-            session.commit()
-        if refusal:
-            raise refusal
+            refusal = self._try(decision, who, purpose, reference, entered)
+            if refusal:
+                decision.refused(refusal)
+                raise refusal
+            self._tell_of_login(decision, who, language)
+            decision.done()
 
     def _try(
-        self,
-        session: Session,
-        conversation: str,
-        purpose: str,
-        reference: str,
-        entered: Secret,
-        rules: OtpRules,
-    ) -> OtpRefusal | None:
-        now = self._clock.now()
-        record = newest_challenge(session, purpose, conversation=conversation)
+        self, decision: Decision, who: IdentificationRow, purpose: str, reference: str, entered: Secret
+    ) -> Refusal | None:
+        session, rules = decision.session, self._rules[who.institution]
+        record = newest_challenge(session, purpose, conversation=who.conversation)
         if record is None:
             return OtpNotSent()
+        now, subject = decision.now(), _subject(who)
         try:
             code = read_code(entered, rules.digits)
             may_be_tried(_challenge(record), rules.wrong_attempts, now)
-        except (OtpMalformed, OtpExpired, OtpUsed, OtpExhausted, OtpSuperseded) as refusal:
+            self._budget.pay(session, who.institution, subject, record.wrong, now)
+        except Refusal as refusal:
             return refusal
         if not self._pay(session, record, rules, now):
             return OtpExhausted()
         right = Secret(digest(self._pepper, record.id, code)) == Secret(record.code_digest)
-        if right and record.account_id and self._consume(session, record, reference, now):
+        if right and record.account_id and self._is_still_theirs(session, who.institution, record):
+            self._consume(session, record, reference, now)
+            self._budget.judged(session, who.institution, subject, True, now)
             return None
-        return self._why_wrong(session, conversation, record, code) or OtpWrong(
-            left=rules.wrong_attempts - record.wrong
-        )
+        self._budget.judged(session, who.institution, subject, False, now)
+        return self._why_wrong(session, record, code, now) or OtpWrong(left=rules.wrong_attempts - record.wrong)
+
+    def _is_still_theirs(self, session: Session, institution: str, record: ChallengeRecord) -> bool:
+        """Return whether the address that the code went to is still the customer's (G9, T32)."""
+        address = self._address(session, institution, record) or ""
+        return Secret(destination_digest(self._pepper, record.channel, address)) == Secret(record.destination)
+
+    def _tell_of_login(self, decision: Decision, who: IdentificationRow, language: str) -> None:
+        customer, now = self._core.customer(decision.session, str(who.account_id)), decision.now()
+        event = Event("login", now, customer.number, platform=CHAT_PLATFORM)
+        self._notices.tell(decision.session, customer, ["login_success"], event, language, now)
 
     def _pay(self, session: Session, record: ChallengeRecord, rules: OtpRules, now: datetime) -> bool:
         """Count the attempt before it is judged; one statement, so that parallel attempts cannot pass the limit."""
@@ -164,21 +225,21 @@ class OneTimePassword:
         session.refresh(record)
         return bool(paid.rowcount == 1)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
 
-    def _consume(self, session: Session, record: ChallengeRecord, reference: str, now: datetime) -> bool:
+    @staticmethod
+    def _consume(session: Session, record: ChallengeRecord, reference: str, now: datetime) -> None:
         used = session.execute(
             update(ChallengeRecord)
             .where(ChallengeRecord.id == record.id, ChallengeRecord.used_at.is_(None))
             .values(used_at=now, used_reference=reference, wrong=ChallengeRecord.wrong - 1)
         )
-        return bool(used.rowcount == 1)  # type: ignore[attr-defined]
+        if used.rowcount != 1:  # type: ignore[attr-defined]
+            raise OtpUsed
 
-    def _why_wrong(
-        self, session: Session, conversation: str, record: ChallengeRecord, code: Secret
-    ) -> OtpRefusal | None:
+    def _why_wrong(self, session: Session, record: ChallengeRecord, code: Secret, now: datetime) -> OtpRefusal | None:
         """Name the reason when the code is one we did send in this conversation. It stays refused and counted."""
         others = session.scalars(
             select(ChallengeRecord).where(
-                ChallengeRecord.conversation == conversation,
+                ChallengeRecord.conversation == record.conversation,
                 ChallengeRecord.id != record.id,
                 ChallengeRecord.identity == record.identity,
             )
@@ -186,7 +247,7 @@ class OneTimePassword:
         for other in others:
             if Secret(digest(self._pepper, other.id, code)) == Secret(other.code_digest):
                 if other.purpose != record.purpose:  # void from now on, or each guess would count against two codes
-                    other.superseded_at = other.superseded_at or self._clock.now()
+                    other.superseded_at = other.superseded_at or now
                     return OtpOtherPurpose()
                 return OtpUsed() if other.used_at else OtpSuperseded()
         return None
@@ -228,17 +289,55 @@ class OneTimePassword:
             sent_to=sent_to,
             sent_at=now,
             expires_at=now + timedelta(seconds=rules.ttl_seconds[channel]),
-            resend_at=now + timedelta(seconds=rules.resend_seconds),
+            resend_at=now + timedelta(seconds=rules.sends.resend_seconds),
             wrong=0,
         )
 
-    def _queue(self, session: Session, record: ChallengeRecord, rules: OtpRules, code: Secret, language: str) -> None:
-        customer = self._core.customer(session, record.account_id) if record.account_id else None
-        address = None
-        if customer:
-            address = customer.phone if record.channel == "sms" else customer.email
-        values = {"code": code.reveal(), "minutes": str(rules.ttl_seconds[record.channel] // 60)}
-        self._outbox.add(session, "one_time_code", record.channel, address, language, values)
+    @staticmethod
+    def _sends(session: Session, who: IdentificationRow, now: datetime) -> list[Send]:
+        """Return what was sent to the same details, over all conversations, purposes and channels (G8)."""
+        rows = session.execute(
+            select(CodeSend.purpose, CodeSend.at).where(CodeSend.subject == who.identity, CodeSend.at > now - DAY)
+        )
+        return [Send(purpose, at) for purpose, at in rows]
+
+    @staticmethod
+    def _numbered(session: Session, record: ChallengeRecord) -> CodeSend:
+        last = session.scalar(select(func.max(CodeSend.number)).where(CodeSend.subject == record.identity)) or 0
+        return CodeSend(
+            challenge_id=record.id,
+            subject=record.identity,
+            number=last + 1,
+            purpose=record.purpose,
+            channel=record.channel,
+            at=record.sent_at,
+        )
+
+    def _address(self, session: Session, institution: str, record: ChallengeRecord) -> str | None:
+        """Return where the code goes; None for details that match nobody, after as long a look (G12)."""
+        if not record.account_id:
+            self._core.find(session, institution, NOBODY)
+            return None
+        customer = self._core.customer(session, record.account_id)
+        return customer.phone if record.channel == "sms" else customer.email
+
+    def _queue(
+        self,
+        session: Session,
+        record: ChallengeRecord,
+        address: str | None,
+        rules: OtpRules,
+        code: Secret,
+        language: str,
+    ) -> None:
+        seconds = rules.ttl_seconds[record.channel]
+        values = {"code": code.reveal(), "minutes": str(seconds // 60)}
+        self._outbox.add(session, "one_time_code", record.channel, address, language, values, ttl_seconds=seconds)
+
+
+def _subject(who: IdentificationRow) -> str:
+    """Return what guesses are counted by: the account, over all that is entered about it; or a stranger's details."""
+    return who.account_id or str(who.identity)
 
 
 def _challenge(record: ChallengeRecord) -> Challenge:

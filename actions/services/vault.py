@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from actions.security.errors import SecretGone
 from actions.security.secret import Secret
-from actions.services.ports import Cipher, Clock
+from actions.services.ports import Cipher
+from actions.storage.clock import db_now
 from actions.storage.models import VaultEntry
 from actions.storage.unit_of_work import UnitOfWork
 
@@ -21,9 +22,8 @@ TTL = timedelta(minutes=2)
 class Vault:
     """Puts secrets in by value and takes them out by reference, for the same conversation and kind only."""
 
-    def __init__(self, work: UnitOfWork, clock: Clock, cipher: Cipher) -> None:
+    def __init__(self, work: UnitOfWork, cipher: Cipher) -> None:
         self._work = work
-        self._clock = clock
         self._cipher = cipher
 
     def put(self, conversation: str, kind: str, secret: Secret) -> str:
@@ -31,8 +31,8 @@ class Vault:
         if kind not in KINDS:
             raise ValueError(f"kind is one of {', '.join(KINDS)}")
         reference = "v_" + secrets.token_urlsafe(24)
-        now = self._clock.now()
         with self._work.begin() as session:
+            now = db_now(session)
             expired = select(VaultEntry.reference).where(VaultEntry.expires_at <= now).with_for_update(skip_locked=True)
             session.execute(delete(VaultEntry).where(VaultEntry.reference.in_(expired)))
             session.add(
@@ -49,7 +49,7 @@ class Vault:
 
     def take(self, session: Session, conversation: str, kind: str, reference: str) -> Secret:
         """Return the secret and erase it, inside the caller's transaction; raise `SecretGone`."""
-        now = self._clock.now()
+        now = db_now(session)
         entry = session.scalar(
             select(VaultEntry).where(
                 VaultEntry.reference == reference,

@@ -1,0 +1,163 @@
+"""An account whose owner said "not me": suspended at once, evidence kept, staff told; the hotline alone lifts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from actions.security import protection as rules
+from actions.security.ledger import Command, new_receipt
+from actions.security.notices import event_time
+from actions.security.password_unlock import unlock_day
+from actions.services.decisions import CUSTOMER, Decision, Decisions, staff
+from actions.services.ledger import Ledger
+from actions.services.one_time_password import OneTimePassword
+from actions.services.outbox import Outbox
+from actions.services.ports import Cipher, CoreSystem
+from actions.storage.models import Event, Identification, Notice
+from actions.storage.models import Protection as Row
+
+PURPOSE = "protect_account"
+EVIDENCE_OF = timedelta(days=30)
+
+
+def refuse_protected(session: Session, account: str, purpose: str) -> None:
+    """Raise `AccountProtected` where `purpose` is not done while the account is protected."""
+    row = _open_row(session, account)
+    rules.may_act(_protection(row) if row else None, purpose)
+
+
+class Protection:
+    """Protects an account from the chat and tells the hotline; `zones` by institution."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        core: CoreSystem,
+        ledger: Ledger,
+        cipher: Cipher,
+        outbox: Outbox,
+        staff_mailbox: str,
+        zones: Mapping[str, ZoneInfo],
+    ) -> None:
+        self._decisions = decisions
+        self._core = core
+        self._ledger = ledger
+        self._cipher = cipher
+        self._outbox = outbox
+        self._staff_mailbox = staff_mailbox
+        self._zones = zones
+
+    def protect(self, conversation: str, institution: str, language: str, notice: str = "") -> str:
+        """Suspend online login of the verified customer and return the reference, e.g. `NM-20261120-7K3M`.
+
+        `notice`: the reference of the e-mail that it began with, "" if unknown. Raise `FactorsMissing`. An account that is
+        protected already keeps its first reference, and so does the same verified code again.
+        """
+        with self._decisions.begin(PURPOSE, conversation) as decision:
+            session = decision.session
+            challenge = OneTimePassword.authority(session, conversation, PURPOSE)
+            account = decision.about = str(challenge.account_id)
+            self._core.password(session, account)  # locks the account: of two at once the second finds the first
+            before = _open_row(session, account)
+            reference = before.reference if before else self._begin(decision, institution, conversation, notice)
+            self._core.suspend_login(session, account, f"suspend {reference}")
+            if before is None:
+                command = Command(challenge.id, account, PURPOSE, "chat", {"reference": reference})
+                self._ledger.enter(session, command, decision.now(), self._zones[institution], conversation)
+                self._tell_staff(session, reference, institution, decision.now())
+            decision.done(reference)
+            return reference
+
+    def refuse_protected(self, conversation: str) -> None:
+        """Raise `AccountProtected` if the customer of this conversation, verified in it before, is protected."""
+        with self._decisions.look() as session:
+            row = session.scalar(
+                select(Row)
+                .join(Identification, Identification.account_id == Row.account_id)
+                .where(Identification.conversation == conversation, Row.conversation == conversation)
+                .where(Row.lifted_at.is_(None))
+            )
+            rules.may_act(_protection(row) if row else None, "unlock_password")
+
+    def lift(self, reference: str, name: str) -> None:
+        """Let the customer log in again, after the hotline has made sure who calls.
+
+        `name`: of the member of staff. Raise `ProtectionStays` without one. Lifting twice is lifting once.
+        """
+        with self._decisions.begin("lift_protection", reference, staff(name)) as decision:
+            row = decision.session.get(Row, reference, with_for_update=True)
+            lifted = rules.lift(_protection(row) if row else None, rules.HOTLINE, name, decision.now())
+            if row is None or lifted is None or row.lifted_at:
+                return
+            decision.about = row.account_id
+            row.lifted_at, row.lifted_by = lifted.lifted_at, lifted.lifted_by
+            self._core.restore_login(decision.session, row.account_id, f"restore {reference}")
+            decision.done(reference)
+
+    def open_ones(self) -> list[tuple[str, str]]:
+        """Return (reference, since in UTC) of accounts that wait for the hotline, oldest first; for staff and metrics."""
+        with self._decisions.look() as session:
+            rows = session.scalars(select(Row).where(Row.lifted_at.is_(None)).order_by(Row.since))
+            return [(row.reference, row.since.isoformat(timespec="seconds")) for row in rows]
+
+    def evidence(self, reference: str, name: str) -> Mapping[str, object]:
+        """Return what was kept when the account was protected, for staff; that it was looked at is written down."""
+        with self._decisions.begin("read_evidence", reference, staff(name)) as decision:
+            row = decision.session.get_one(Row, reference)
+            decision.about = row.account_id
+            decision.done(reference)
+            found: Mapping[str, object] = json.loads(self._cipher.open(row.evidence_ciphertext, reference))
+            return found
+
+    def _begin(self, decision: Decision, institution: str, conversation: str, notice: str) -> str:
+        session, now, account = decision.session, decision.now(), decision.about
+        day = unlock_day(now, self._zones[institution])
+        reference = new_receipt(PURPOSE, day)
+        while session.get(Row, reference):
+            reference = new_receipt(PURPOSE, day)
+        made = rules.protect(None, account, reference, conversation, now)
+        evidence = json.dumps(self._evidence(decision, notice), ensure_ascii=False)
+        session.add(
+            Row(
+                reference=made.reference,
+                account_id=made.account,
+                since=made.since,
+                conversation=made.conversation,
+                evidence_ciphertext=self._cipher.seal(evidence.encode(), made.reference),
+            )
+        )
+        session.flush()
+        return made.reference
+
+    def _tell_staff(self, session: Session, reference: str, institution: str, now: datetime) -> None:
+        """Queue a message to the hotline: the reference and the time, nothing of the customer."""
+        values = {"reference": reference, "time": event_time(now, self._zones[institution])}
+        self._outbox.add(session, "account_protected", "email", self._staff_mailbox or None, "zh-Hant", values)
+
+    def _evidence(self, decision: Decision, notice: str) -> Mapping[str, object]:
+        """Return what would be asked later: what happened to the account lately, and which notices went out."""
+        session, since, account = decision.session, decision.now() - EVIDENCE_OF, decision.about
+        events = session.scalars(select(Event).where(Event.account_id == account, Event.at >= since))
+        notices = session.scalars(select(Notice).where(Notice.account_id == account, Notice.at >= since))
+        password = self._core.password(session, account)
+        return {
+            "began_with": notice,
+            "locked_at": password.locked_at.isoformat() if password.locked_at else None,
+            "events": [[row.event_id, row.kind, row.at.isoformat(), row.platform] for row in events],
+            "notices": [[row.reference, row.kind, row.at.isoformat(), row.platform] for row in notices],
+            "said_by": CUSTOMER,
+        }
+
+
+def _open_row(session: Session, account: str) -> Row | None:
+    return session.scalar(select(Row).where(Row.account_id == account, Row.lifted_at.is_(None)).with_for_update())
+
+
+def _protection(row: Row) -> rules.Protection:
+    return rules.Protection(row.account_id, row.reference, row.since, row.conversation, row.lifted_at, row.lifted_by)
