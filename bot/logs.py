@@ -6,7 +6,7 @@ import logging
 import sys
 
 # Their DEBUG output quotes parameters or bodies.
-_QUIET = ("sqlalchemy", "httpcore", "httpx", "asyncio", "sanic.access")
+_QUIET = ("sqlalchemy", "alembic", "httpcore", "httpx", "asyncio", "sanic.access")
 _CONTROL = {c: f"\\x{c:02x}" for c in (*range(32), 127, *range(0x80, 0xA0))} | {
     c: f"\\u{c:04x}" for c in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }

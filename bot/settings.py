@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "ANXIN_"
+_SIDES = {"SMS": "gateway", "CORE": "core system"}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -43,6 +44,15 @@ class Sms:
 
 
 @dataclass(frozen=True)
+class Core:
+    """The firm's core system (deploy/core-system.md); without an address our own tables are it."""
+
+    url: str
+    key: str = field(repr=False)
+    ca_file: Path | None  # trusted instead of this machine's certificates
+
+
+@dataclass(frozen=True)
 class Settings:
     production: bool
     var: Path
@@ -56,6 +66,10 @@ class Settings:
     public_origins: tuple[str, ...]  # besides the gateway's own address
     smtp: Smtp | None
     sms: Sms | None
+    core: Core | None
+    chat_page: str  # the address in notices' links; "": the institution's own
+    staff_mailbox: str  # told of protected accounts; "": nobody
+    events_key: bytes = field(repr=False)  # of whoever posts events; empty: derived from the master key
     log_level: str
     called_from: Path  # where the command was typed; file names are relative to it
 
@@ -88,20 +102,28 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     mode = text("MODE", "embedded")
     if mode not in ("embedded", "production"):
         raise SettingProblem(f"{PREFIX}MODE={mode}: give embedded or production.")
+    production = mode == "production"
     var = Path(text("VAR", str(ROOT / "var"))).resolve()
+    gateway_port = port("GATEWAY_PORT", 8080)
+    sms = _server(text, "SMS", "https://sms.example.com/messages", "codes")
+    core = _server(text, "CORE", "https://core.example.com/anxin", "customers' data")
     settings = Settings(
-        production=mode == "production",
+        production=production,
         var=var,
         key_file=Path(text("KEY_FILE", str(var / "keys" / "master.key"))),
         gateway_host=text("GATEWAY_HOST", "127.0.0.1"),
-        gateway_port=port("GATEWAY_PORT", 8080),
+        gateway_port=gateway_port,
         engine_port=port("ENGINE_PORT", 5005),
         actions_port=port("ACTIONS_PORT", 5055),
         conversations_url=text("CONVERSATIONS_URL", f"sqlite:///{var}/conversations.sqlite"),
         security_url=text("SECURITY_URL", f"sqlite:///{var}/security.sqlite"),
         public_origins=tuple(o.strip().rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o.strip()),
         smtp=_smtp(text, port),
-        sms=_sms(text),
+        sms=Sms(*sms) if sms else None,
+        core=Core(*core) if core else None,
+        chat_page=text("CHAT_PAGE", "" if production else f"http://127.0.0.1:{gateway_port}/Webhook/"),
+        staff_mailbox=text("STAFF_MAILBOX", "" if production else "hotline@example.com"),
+        events_key=text("EVENTS_KEY", "").encode(),
         log_level=text("LOG_LEVEL", "INFO").upper(),
         called_from=Path(text("CALLED_FROM", ".")),
     )
@@ -128,20 +150,21 @@ def _smtp(text, port) -> Smtp | None:  # type: ignore[no-untyped-def]  # two clo
     return smtp
 
 
-def _sms(text: Callable[[str, str], str]) -> Sms | None:
-    url, key, ca_file = text("SMS_URL", ""), text("SMS_KEY", ""), text("SMS_CA_FILE", "")
+def _server(text: Callable[[str, str], str], name: str, example: str, what: str) -> tuple[str, str, Path | None] | None:
+    """Return address, key and certificates of a server that `what` goes to; None where none is named."""
+    url, key, ca_file = text(f"{name}_URL", ""), text(f"{name}_KEY", ""), text(f"{name}_CA_FILE", "")
     if not url:
         return None
     parts = re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?", url)
     if not parts or int(parts[1] or 443) not in range(1, 65536):
-        raise SettingProblem(f"{PREFIX}SMS_URL: give an address such as https://sms.example.com/messages.")
+        raise SettingProblem(f"{PREFIX}{name}_URL: give an address such as {example}.")
     if url.startswith("http:") and not re.match(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)", url):
-        raise SettingProblem(f"{PREFIX}SMS_URL={url}: codes leave this machine encrypted; give an https address.")
+        raise SettingProblem(f"{PREFIX}{name}_URL={url}: {what} leave this machine encrypted; give an https address.")
     if not re.fullmatch(r"[!-~]+", key):
-        raise SettingProblem(f"{PREFIX}SMS_KEY: give the gateway's key, without spaces.")
+        raise SettingProblem(f"{PREFIX}{name}_KEY: give the {_SIDES[name]}'s key, without spaces.")
     if ca_file and not Path(ca_file).is_file():
-        raise SettingProblem(f"{PREFIX}SMS_CA_FILE={ca_file}: there is no such file of certificates.")
-    return Sms(url, key, Path(ca_file) if ca_file else None)
+        raise SettingProblem(f"{PREFIX}{name}_CA_FILE={ca_file}: there is no such file of certificates.")
+    return url, key, Path(ca_file) if ca_file else None
 
 
 def _refuse_unsafe(settings: Settings) -> None:
@@ -150,9 +173,22 @@ def _refuse_unsafe(settings: Settings) -> None:
             raise SettingProblem(
                 f"{PREFIX}PUBLIC_ORIGINS={origin}: name each origin, such as https://chat.example.com."
             )
+    if settings.chat_page and not re.fullmatch(
+        r"https?://[A-Za-z0-9.\[\]-]+(?::[0-9]+)?/[A-Za-z0-9._~/-]*", settings.chat_page
+    ):
+        raise SettingProblem(f"{PREFIX}CHAT_PAGE={settings.chat_page}: give the customers' page, without a query.")
+    if settings.staff_mailbox and not re.fullmatch(r"[^@\s,]+@[^@\s,]+", settings.staff_mailbox):
+        raise SettingProblem(f"{PREFIX}STAFF_MAILBOX={settings.staff_mailbox}: give one mailbox.")
+    if settings.events_key and len(settings.events_key) < 32:
+        raise SettingProblem(f"{PREFIX}EVENTS_KEY: give at least 32 characters; make one with: openssl rand -hex 32")
     if settings.log_level not in LEVELS:
         raise SettingProblem(f"{PREFIX}LOG_LEVEL={settings.log_level}: give one of {', '.join(LEVELS)}.")
     if settings.production and settings.smtp is None:
         raise SettingProblem(
             f"{PREFIX}MODE=production needs {PREFIX}SMTP_HOST: the embedded outbox holds codes in clear."
+        )
+    if settings.production and settings.core and settings.security_url.startswith("sqlite"):
+        raise SettingProblem(
+            f"{PREFIX}CORE_URL needs PostgreSQL in {PREFIX}SECURITY_URL: SQLite lets one act at a time, and each may "
+            "wait four seconds for the core system."
         )
