@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.content import responses, wording
 from bot.content.facts import compared
-from bot.content.institutions import DATA
+from bot.content.institutions import DATA, Institution
 from bot.content.language import LANGUAGES
 from bot.content.sources import Content, Problem, Source, Text, Unreadable, read_content
 from bot.content.spelling import compact
@@ -22,6 +22,12 @@ from bot.content.topics import EXAMPLE_KINDS, Topic
 LEAST_EXAMPLES = {"zh": 24, "en": 10, "mixed": 6}  # of a topic
 LEAST_OUT_OF_SCOPE = 400
 OUT_OF_SCOPE = "out_of_scope"
+# By file of the page: placeholders with a value besides the institution's; None: its texts are shown as they are.
+FILLED_ON_PAGE: Mapping[str, frozenset[str] | None] = {
+    "labels": None,
+    "errors": responses.ALWAYS_FILLED,
+    "links": frozenset({"time", "where", "numbered", "platform", "reference"}),
+}
 NOTICES = "notices.yml"  # a source that is not one institution's fact
 
 Problems = Iterator[Problem]
@@ -162,12 +168,23 @@ def topic_texts(content: Content) -> Iterator[Text]:
 
 
 def _page_texts(content: Content) -> Iterator[Text]:
-    """Labels and errors of the page, once for each institution: there is one page for all."""
+    """Labels, errors and first words of the page, once for each institution whose customers read them."""
     for source in content.page_files:
-        filled = None if source.file.endswith("labels.yml") else responses.ALWAYS_FILLED
+        filled = FILLED_ON_PAGE.get(Path(source.file).stem.partition("_")[0], frozenset())
         for name, language in ((name, language) for name, texts in source.data.items() for language in texts):
-            for institution in content.institutions.values():
+            for institution in _readers(source, content):
                 yield Text(source, (name, language), str(source.data[name][language]), language, institution, filled)
+
+
+def _readers(source: Source, content: Content) -> list[Institution]:
+    """Return for whom a file of the page is: `links_hnyc.yml` for hnyc, `links.yml` for who has none of their own."""
+    kind, _, own = Path(source.file).stem.partition("_")
+    taken = {
+        stem.partition("_")[2]
+        for stem in (Path(page.file).stem for page in content.page_files)
+        if stem.startswith(f"{kind}_")
+    }
+    return [one for id_, one in content.institutions.items() if (id_ == own if own else id_ not in taken)]
 
 
 def _page(content: Content) -> Problems:

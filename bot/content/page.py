@@ -12,9 +12,9 @@ from bot.content.reading import read_yaml
 Words = Mapping[str, Mapping[str, str]]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def load_words(name: str, folder: Path = DATA / "page") -> Words:
-    """Return `errors` or `labels`: key -> language -> text."""
+    """Return `errors`, `labels` or `links`: key -> language -> text."""
     words: Words = read_yaml((folder / f"{name}.yml").read_text(encoding="utf-8"))
     return words
 
@@ -22,3 +22,9 @@ def load_words(name: str, folder: Path = DATA / "page") -> Words:
 def labels(language: str) -> dict[str, str]:
     """Return the page's own words in one language."""
     return {key: texts[language] for key, texts in load_words("labels").items()}
+
+
+def link_words(institution: str, folder: Path = DATA / "page") -> Words:
+    """Return the first words of a conversation opened from a notice's link: the institution's own, or those for all."""
+    own = f"links_{institution}"
+    return load_words(own if (folder / f"{own}.yml").exists() else "links", folder)

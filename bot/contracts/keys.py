@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 MASTER_KEY_BYTES = 32
+AUDIT_CHAIN = "audit chain"  # the purpose of the key that the audit is written and verified under
 
 
 class KeyProblem(Exception):

@@ -24,8 +24,11 @@ _DATE = re.compile(
     r"(?<!\d)(?:[民] ?[國国] ?)?(\d{2,4}) ?[-/.年] ?(\d{1,2}) ?[-/.月] ?(\d{1,2})(?!\d) ?[日號号]?"
     r"(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?!\d))?"
 )
+# Of a report or a receipt; of a notice; of a conversation.
 _REFERENCE = re.compile(
-    r"(?<![0-9a-z])(?:(?:er|ul) ?-? ?20\d{6} ?-? ?[0-9a-z]{4}|c-[2-9a-hjkmnp-z]{6})(?![0-9a-z])", re.IGNORECASE
+    r"(?<![0-9a-z])(?:(?:er|ul|ri|pc|cr|nm|st) ?-? ?20\d{6} ?-? ?[0-9a-z]{4}"
+    r"|nt ?-? ?20\d{6}(?: ?-? ?[0-9a-z]{4}){2}|c-[2-9a-hjkmnp-z]{6})(?![0-9a-z])",
+    re.IGNORECASE,
 )
 _RECENT_YEARS = (*range(2020, 2100), *range(109, 120))  # the second: of the ROC calendar
 _BIRTH_YEARS = range(20, 10_000)  # 17.5.1 is a version

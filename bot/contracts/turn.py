@@ -9,6 +9,7 @@ TURN_PATH = "/webhooks/gateway/turn"
 SIGN_TURNS = "sign gateway engine"
 SIGN_ACTIONS = "sign engine actions"
 SIGN_INTERNAL = "sign gateway actions"
+SIGN_EVENTS = "sign events"
 
 Done = Literal["no", "unknown"]
 
@@ -21,6 +22,7 @@ class Caller(TypedDict):
     reference: str  # of the conversation, to be read out to the hotline
     message: str  # id of the customer's message
     link: bool  # the conversation was opened from a link in a message
+    notice: str  # reference of the notice whose link that was; "" where none is known
 
 
 class TurnRequest(TypedDict):

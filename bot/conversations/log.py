@@ -15,7 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from bot.contracts import sqlite
-from bot.conversations.models import Base, Conversation, Message, Request
+from bot.conversations.models import Conversation, Message, Request
+from bot.conversations.schema import bring_up_to_date
 
 TOKEN_BYTES = 32
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -66,10 +67,13 @@ class ConversationLog:
         if is_sqlite:
             event.listen(self._engine, "connect", sqlite.prepare)
             event.listen(self._engine, "begin", sqlite.begin)
-        Base.metadata.create_all(self._engine)
+        bring_up_to_date(self._engine)
 
-    def open(self, institution: str, language: str, link: bool) -> tuple[Conversation, str]:
-        """Start a conversation and return it with its token; the token is not kept."""
+    def open(self, institution: str, language: str, link: bool, notice: str = "") -> tuple[Conversation, str]:
+        """Start a conversation and return it with its token; the token is not kept.
+
+        `link`: it is opened from a link in a message; `notice`: the reference of that message, "" if unknown.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         conversation = Conversation(
             id=secrets.token_hex(16),
@@ -78,6 +82,7 @@ class ConversationLog:
             institution=institution,
             language=language,
             link=link,
+            notice=notice,
             last_seq=0,
             turn_seq=0,
             opened_at=datetime.now(UTC),

@@ -34,6 +34,9 @@ class Conversation(Base):
     institution: Mapped[str] = mapped_column(String(16))
     language: Mapped[str] = mapped_column(String(8))
     link: Mapped[bool]  # opened from a link in a message
+    notice: Mapped[str] = mapped_column(
+        String(24), default="", server_default=""
+    )  # reference of the notice whose link that was
     last_seq: Mapped[int] = mapped_column(default=0)
     turn_seq: Mapped[int] = mapped_column(default=0)  # of the customer's latest message
     awaiting: Mapped[dict[str, Any] | None]  # the `ask` that is open

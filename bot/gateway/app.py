@@ -23,11 +23,13 @@ from bot.content.institutions import DEFAULT_INSTITUTION, Institution, load_inst
 from bot.content.language import LANGUAGES, detect_language
 from bot.contracts.failures import described
 from bot.contracts.keys import derive, load_or_create_master_key
+from bot.contracts.link import Link
 from bot.contracts.metrics import Counters
 from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS
 from bot.conversations.log import ConversationLog
 from bot.conversations.models import Conversation, Message
-from bot.gateway import bodies, health, pages, problems, sessions
+from bot.gateway import bodies, health, links, pages, problems, sessions
+from bot.gateway.links import Links
 from bot.gateway.openapi import OPENAPI
 from bot.gateway.problems import Problem
 from bot.gateway.secrets import KINDS, MAX_LENGTH
@@ -54,6 +56,7 @@ class Parts:
     engine: EngineClient
     actions: ActionsClient
     turns: Turns
+    links: Links
     button_key: bytes
 
 
@@ -69,7 +72,7 @@ def create_app(settings: Settings, name: str = "anxin-gateway") -> Sanic:
 
     @app.before_server_start
     async def build(app: Sanic) -> None:
-        app.ctx.parts = _parts(settings)
+        app.ctx.parts = _parts(settings, app.ctx.counters)
         # As many as the log has connections: who waits for a locked database must not make others wait.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOG_THREADS))
 
@@ -86,7 +89,7 @@ def create_app(settings: Settings, name: str = "anxin-gateway") -> Sanic:
     return app
 
 
-def _parts(settings: Settings) -> Parts:
+def _parts(settings: Settings, counters: Counters) -> Parts:
     settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     master = load_or_create_master_key(settings.key_file)
     institutions = dict(load_institutions())
@@ -94,7 +97,8 @@ def _parts(settings: Settings) -> Parts:
     engine = EngineClient(settings.engine_url, derive(master, SIGN_TURNS))
     actions = ActionsClient(settings.actions_url, derive(master, SIGN_INTERNAL))
     key = derive(master, "sign buttons")
-    return Parts(settings, institutions, log, engine, actions, Turns(log, engine, actions, institutions, key), key)
+    turns = Turns(log, engine, actions, institutions, key)
+    return Parts(settings, institutions, log, engine, actions, turns, Links(master, institutions, counters.add), key)
 
 
 # --- the interface of the design, 4 -----------------------------------------------------------------
@@ -104,16 +108,16 @@ def _serve_api(app: Sanic) -> None:
     @app.post(f"{API}/conversations")
     async def open_conversation(request: Request) -> HTTPResponse:
         parts, body = _begin(request, {"institution", "language", "link"}, set())
-        institution = body.get("institution", DEFAULT_INSTITUTION)
-        language = body.get("language", "zh-Hant")
-        link = body.get("link")
-        if not isinstance(institution, str) or institution not in parts.institutions or language not in LANGUAGES:
-            raise Problem("bad_request")
-        if link is not None and not (isinstance(link, str) and len(link) <= bodies.MAX_TEXT):
-            raise Problem("bad_request")
+        institution, link = bodies.opening(body, parts.institutions)
+        told = parts.links.read(institution, link)
+        ongoing = await _ongoing(request) if link else None
+        if ongoing and links.goes_on(ongoing, parts.institutions[institution], told):
+            return await _so_far(parts, ongoing)
+        language = body.get("language") or (told.language if told else pages.preferred_language(_accepted(request)))
         request.ctx.institution, request.ctx.language = institution, language
-        conversation, token = await problems.from_log(parts.log.open, institution, language, bool(link))
-        messages = await _greeting(request, parts, conversation)
+        notice = told.reference if told else ""
+        conversation, token = await problems.from_log(parts.log.open, institution, language, bool(link), notice)
+        messages = await _greeting(request, parts, conversation, told)
         response = json_response({"messages": messages, "language": language}, status=201)
         sessions.set_token(response, request, token)
         return response
@@ -171,9 +175,18 @@ def _serve_api(app: Sanic) -> None:
         return json_response(OPENAPI)
 
 
-async def _greeting(request: Request, parts: Parts, conversation: Conversation) -> list[dict[str, Any]]:
+async def _so_far(parts: Parts, conversation: Conversation) -> HTTPResponse:
+    """Answer with the conversation that goes on; the stream brings what is more than fits."""
+    found = await problems.from_log(parts.log.after, conversation.id, 0)
+    messages = [shown(parts.button_key, message, state) for message, state in found]
+    return json_response({"messages": messages, "language": conversation.language})
+
+
+async def _greeting(
+    request: Request, parts: Parts, conversation: Conversation, told: Link | None
+) -> list[dict[str, Any]]:
     try:
-        said = await parts.turns.greet(conversation)
+        said = await parts.turns.greet(conversation, told)
     except Problem as problem:
         # The conversation exists all the same: what the customer writes now is kept.
         text, _ = problems.said(problem, _institution(request), conversation.language)
@@ -194,9 +207,8 @@ def _serve_pages(app: Sanic) -> None:
         parts: Parts = request.app.ctx.parts
         if institution not in parts.institutions:
             raise Problem("not_found")
-        language = pages.preferred_language(request.headers.get("accept-language", ""))
-        token = sessions.token_of(request)
-        conversation = await problems.from_log(parts.log.find, token) if token else None
+        language = pages.preferred_language(_accepted(request))
+        conversation = await _ongoing(request)
         going_on = conversation is not None and conversation.institution == institution
         language = conversation.language if conversation and going_on else language
         return pages.render(parts.institutions[institution], language, going_on)
@@ -214,14 +226,24 @@ def _begin(request: Request, allowed: set[str], needed: set[str]) -> tuple[Parts
     return parts, bodies.posted(request, parts.settings.public_origins, allowed, needed)
 
 
-async def _conversation(request: Request) -> Conversation:
-    """Return the browser's conversation; raise `no_conversation`."""
+async def _ongoing(request: Request) -> Conversation | None:
+    """Return the browser's conversation, if it has one."""
     token = sessions.token_of(request)
     found: Conversation | None = await problems.from_log(request.app.ctx.parts.log.find, token) if token else None
+    return found
+
+
+async def _conversation(request: Request) -> Conversation:
+    """Return the browser's conversation; raise `no_conversation`."""
+    found = await _ongoing(request)
     if found is None:
         raise Problem("no_conversation")
     request.ctx.institution, request.ctx.language = found.institution, found.language
     return found
+
+
+def _accepted(request: Request) -> str:
+    return str(request.headers.get("accept-language", ""))
 
 
 def _institution(request: Request) -> Institution:
@@ -232,9 +254,7 @@ def _institution(request: Request) -> Institution:
 def _answer_errors(app: Sanic) -> None:
     @app.exception(Exception)
     async def failed(request: Request, problem: Exception) -> HTTPResponse:
-        language = getattr(request.ctx, "language", None) or pages.preferred_language(
-            request.headers.get("accept-language", "")
-        )
+        language = getattr(request.ctx, "language", None) or pages.preferred_language(_accepted(request))
         known = problem if isinstance(problem, Problem) else _as_problem(request, problem)
         request.app.ctx.counters.add("anxin_errors_total")
         return problems.response(known, _institution(request), language)

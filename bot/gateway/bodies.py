@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from sanic import Request
 
+from bot.content.institutions import DEFAULT_INSTITUTION
+from bot.content.language import LANGUAGES
 from bot.gateway import sessions
 from bot.gateway.problems import Problem
 
@@ -30,6 +33,18 @@ def posted(request: Request, origins: tuple[str, ...], allowed: set[str], needed
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
+
+
+def opening(body: dict[str, Any], institutions: Collection[str]) -> tuple[str, str | None]:
+    """Return institution and link of a conversation that is to be opened; its language, if any, is one of ours."""
+    institution, link = body.get("institution", DEFAULT_INSTITUTION), body.get("link")
+    if not isinstance(institution, str) or institution not in institutions:
+        raise Problem("bad_request")
+    if "language" in body and body["language"] not in LANGUAGES:
+        raise Problem("bad_request")
+    if link is not None and not (isinstance(link, str) and len(link) <= MAX_TEXT):
+        raise Problem("bad_request")
+    return institution, link
 
 
 def id_of(body: dict[str, Any]) -> str:

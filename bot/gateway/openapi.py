@@ -11,6 +11,7 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 
 _ID = {"type": "string", "format": "uuid", "description": "made by the client; the same id is answered once"}
 _LANGUAGE = {"type": "string", "enum": ["zh-Hant", "zh-Hans", "en"]}
+_LINK = {"type": "string", "maxLength": 2000, "description": "`c` of a notice's link; its language is the default"}
 _INSTITUTION = {"type": "string", "enum": ["hnyc", "gtjai", "icbca"]}
 
 _MESSAGE = {
@@ -80,6 +81,16 @@ def _post(summary: str, body: dict[str, Any], status: str = "200", **more: Any) 
 _LIST = {"type": "array", "items": {"$ref": "#/components/schemas/Message"}}
 _AFTER = {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0}}
 
+
+def _opening() -> dict[str, Any]:
+    body = _object({"institution": _INSTITUTION, "language": _LANGUAGE, "link": _LINK}, [])
+    path = _post("Start a conversation; sets the cookie", body, "201", language=_LANGUAGE)
+    same = {"messages": _LIST, "language": _LANGUAGE}
+    path["post"]["responses"] |= _responses("200", same)
+    path["post"]["responses"]["200"]["description"] = "a link, and the browser's conversation goes on: all of it so far"
+    return path
+
+
 OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "Anxin gateway", "version": "1"},
@@ -89,12 +100,7 @@ OPENAPI: dict[str, Any] = {
     },
     "security": [{"cookie": []}],
     "paths": {
-        "/Webhook/api/conversations": _post(
-            "Start a conversation; sets the cookie",
-            _object({"institution": _INSTITUTION, "language": _LANGUAGE, "link": {"type": "string"}}, []),
-            "201",
-            language=_LANGUAGE,
-        ),
+        "/Webhook/api/conversations": _opening(),
         "/Webhook/api/messages": {
             **_post(
                 "Send text, press a button, or choose the language",

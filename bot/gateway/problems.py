@@ -25,6 +25,7 @@ STATUS = {
     "bad_request": 400,
     "no_conversation": 401,
     "wrong_origin": 403,
+    "link_no_secrets": 403,
     "button_void": 409,
     "other_content": 409,
     "busy": 409,

@@ -18,11 +18,12 @@ from bot.clients.engine import EngineClient
 from bot.clients.signed import CallFailed
 from bot.content.institutions import Institution
 from bot.content.language import LANGUAGE_NAMES, LANGUAGES, detect_language
+from bot.contracts.link import Link
 from bot.contracts.redaction import hide_digits
 from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, parse_payload, payload
 from bot.conversations.log import ConversationLog, NoLongerCurrent, OtherContent, Received, Said
 from bot.conversations.models import Conversation, Message
-from bot.gateway import buttons
+from bot.gateway import buttons, links
 from bot.gateway.problems import Problem, from_log
 from bot.gateway.secrets import ENTITIES, SHOWN_AS, secret_in
 
@@ -46,6 +47,7 @@ class Turns:
         self._log = log
         self._engine = engine
         self._actions = actions
+        self._institutions = institutions
         self._published = frozenset().union(*(i.published_numbers for i in institutions.values()))
         self._button_key = button_key
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -90,7 +92,9 @@ class Turns:
     async def secret(
         self, conversation: Conversation, id_: str, kind: str, value: str, fingerprint: str | None = None
     ) -> list[Message]:
-        """Put a secret into the vault and let the engine have its reference."""
+        """Put a secret into the vault and let the engine have its reference; none of those behind a link in a message."""
+        if kind in links.CREDENTIALS and not self._trusts(conversation):
+            raise Problem("link_no_secrets")
         received = Received(id_, fingerprint or self._print(kind, value), SHOWN_AS, conversation.language, None)
 
         async def reference(seconds: float) -> dict[str, Any]:
@@ -99,8 +103,11 @@ class Turns:
 
         return await self._take(conversation, received, reference)
 
-    async def greet(self, conversation: Conversation) -> list[Message]:
-        """Say the first words; when the engine is down, say that instead of nothing."""
+    async def greet(self, conversation: Conversation, link: Link | None = None) -> list[Message]:
+        """Say the first words, those of the notice whose link opened it; without one, when the engine is down, say that."""
+        if link:
+            said = links.first_words(link, self._institutions[conversation.institution], conversation.language)
+            return await from_log(self._log.say, conversation.id, [said])
         request = self._request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"}, again=False)
         try:
             answer = await self._engine.turn(request)
@@ -166,12 +173,19 @@ class Turns:
             await from_log(self._log.set_turn, conversation, id_, turn)
         turn = turn or received.turn or {}
         answer = await self._engine.turn(self._request(now, id_, turn, again), until - clock())
+        asked = {(message.get("ask") or {}).get("kind") for message in answer["messages"]}
+        if asked & links.CREDENTIALS and not self._trusts(now):  # whatever a flow forgot: nobody is asked
+            await from_log(self._log.fail, conversation, id_)
+            raise Problem("link_no_secrets")
         try:
             messages = await from_log(self._log.answer, conversation, id_, _said(answer))
         except Problem as problem:
             raise Problem(problem.code, unknown=True) from problem
         self._tell(conversation)
         return messages
+
+    def _trusts(self, conversation: Conversation) -> bool:
+        return links.trusts(self._institutions[conversation.institution], conversation)
 
     @staticmethod
     def _request(conversation: Conversation, id_: str, turn: dict[str, Any], again: bool) -> TurnRequest:
@@ -183,6 +197,7 @@ class Turns:
                 reference=conversation.reference,
                 message=id_,
                 link=conversation.link,
+                notice=conversation.notice,
             ),
             text=turn.get("text"),
             payload=turn.get("payload"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.content.institutions import load_institutions
 from bot.contracts.redaction import HIDDEN, ascii_digits, hide_digits
-from bot.contracts.references import read_reference
+from bot.contracts.references import RECEIPTS, read_notice_reference, read_reference
 
 hypothesis_settings = settings(derandomize=True, deadline=None, max_examples=500)
 PUBLISHED = frozenset().union(*(i.published_numbers for i in load_institutions().values()))
@@ -189,6 +189,56 @@ def test_a_reference_stays_as_customers_write_it(written: str) -> None:
     assert hide_digits(f"查 {written} 的進度") == f"查 {written} 的進度"
 
 
+@pytest.mark.parametrize("kind", RECEIPTS)
+@pytest.mark.parametrize("own", ["7K3M", "2345"])
+def test_a_receipt_stays(kind: str, own: str) -> None:
+    for written in (f"{kind}-20261120-{own}", f"{kind.lower()}20261120 {own.lower()}"):
+        assert hide_digits(f"查 {written} 謝謝") == f"查 {written} 謝謝"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "NT-20261120-7K3M-QXRT",
+        "NT-20261120-2345-6789",
+        "nt-20261120-7k3m-qxrt",
+        "NT20261120-7K3M-QXRT",
+        "NT202611207K3MQXRT",
+        "NT 20261120 7K3M QXRT",
+        "NT - 20261120 - 7K3M - QXRT",
+        "ＮＴ－２０２６１１２０－７Ｋ３Ｍ－ＱＸＲＴ",
+    ],
+)
+def test_the_reference_of_a_notice_stays_as_customers_write_it(written: str) -> None:
+    assert read_notice_reference(written)
+    assert hide_digits(f"查 {written} 的信") == f"查 {written} 的信"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NT-20261120",
+        "NT-1234567890",
+        "NT-20261120-12345-6789",
+        "ANT-20261120-2345-6789",
+        "RI-123456",
+        "CR-98-7654321",
+        "BEST-20261120-23456",
+        "NM-20261120-23456",
+        "XX-20261120-2345",
+    ],
+)
+def test_what_only_begins_like_a_notice_or_a_receipt_is_hidden(text: str) -> None:
+    assert len(ascii_digits(hide_digits(text))) < 5
+
+
+@pytest.mark.parametrize("secret", ["483920", "072/05/17", "0912-345-678", "4111 1111 1111 1111"])
+def test_a_secret_beside_the_reference_of_a_notice_is_hidden(secret: str) -> None:
+    for text in (f"NT-20261120-7K3M-QXRT {secret}", f"{secret} NT-20261120-7K3M-QXRT"):
+        assert secret not in hide_digits(text)
+        assert read_notice_reference(hide_digits(text)) == "NT-20261120-7K3M-QXRT"
+
+
 @pytest.mark.parametrize("text", ["C-1234567890", "ER-1234567890", "ER-98-7654321", "UL-123456", "CER-20261120-7K3M9"])
 def test_what_only_begins_like_a_reference_is_hidden(text: str) -> None:
     assert len(ascii_digits(hide_digits(text))) < 5
@@ -260,7 +310,32 @@ pieces = st.one_of(
     st.sampled_from([c for script in SCRIPTS.values() for c in script]),
     st.sampled_from(["0", "1", "2", "9", "20", "2026", "72"]),
     st.sampled_from(SEPARATORS),
-    st.sampled_from(["A", "ER-", "C-", "UL-", "年", "月", "日", "民國", "我", "(", ")", ":", "，", "\ue000", "x", "•"]),
+    st.sampled_from(
+        [
+            "A",
+            "ER-",
+            "C-",
+            "UL-",
+            "NT-",
+            "NM",
+            "ri ",
+            "PC-",
+            "CR-",
+            "st",
+            "年",
+            "月",
+            "日",
+            "民國",
+            "我",
+            "(",
+            ")",
+            ":",
+            "，",
+            "\ue000",
+            "x",
+            "•",
+        ]
+    ),
 )
 texts = st.lists(pieces, max_size=40).map("".join)
 
@@ -271,7 +346,9 @@ def survivors(hidden: str) -> list[str]:
         str(unicodedata.digit(c)) if unicodedata.digit(c, None) is not None else unicodedata.normalize("NFKC", c)
         for c in hidden
     )
-    rest = re.sub(r"(?i)(ER|UL)[- ]?20\d{6}[- ]?[0-9A-Z]{4}|C-[0-9A-Z]{6}", "□", plain)
+    notice = r"NT[- ]?20\d{6}[- ]?[0-9A-Z]{4}[- ]?[0-9A-Z]{4}"
+    one_part = r"(ER|UL|RI|PC|CR|NM|ST)[- ]?20\d{6}[- ]?[0-9A-Z]{4}"
+    rest = re.sub(rf"(?i){notice}|{one_part}|C-[0-9A-Z]{{6}}", "□", plain)
     rest = re.sub(r"(20[2-9]\d|1[01]\d)[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}日?([ T]\d{1,2}:\d\d(:\d\d)?)?", "□", rest)
     between = "[" + "".join(re.escape(s) for s in (*SEPARATORS, "-")) + "]{0,2}"
     return re.findall(rf"(?:[0-9]{between}){{4,}}[0-9]", rest)

@@ -365,3 +365,20 @@ def test_no_two_conversations_share_id_token_or_reference(log: ConversationLog) 
 
 def test_a_reference_can_be_read_out(conversation: Conversation) -> None:
     assert re.fullmatch(r"C-[2-9A-HJ-NP-Z]{6}", conversation.reference)
+
+
+# --- from which notice --------------------------------------------------------------------------------
+
+
+def test_the_notice_whose_link_opened_it_is_kept(log: ConversationLog) -> None:
+    _, token = log.open("hnyc", "zh-Hant", True, "NT-20261120-7K3M-QXRT")
+    found = log.find(token)
+    assert found is not None
+    assert (found.link, found.notice) == (True, "NT-20261120-7K3M-QXRT")
+
+
+def test_without_a_notice_there_is_none(log: ConversationLog) -> None:
+    _, token = log.open("hnyc", "zh-Hant", False)
+    found = log.find(token)
+    assert found is not None
+    assert found.notice == ""

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from tests.canaries import FULL_WIDTH, Canary, found
 from tests.e2e.conftest import Anxin, Customer
-
-FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
-
-
-@dataclass(frozen=True)
-class Canary:
-    name: str
-    value: str
-
-    def forms(self) -> Iterator[tuple[str, bytes]]:
-        """The value in every form it could be written down in."""
-        digits = re.sub(r"\D", "", self.value)
-        texts = {
-            "raw": self.value,
-            "digits": digits,
-            "spaced": " ".join(digits),
-            "halves": f"{digits[:3]} {digits[3:]}",
-            "full-width": digits.translate(FULL_WIDTH),
-            "url": quote(self.value, safe=""),
-            "escaped": self.value.translate(FULL_WIDTH).encode("unicode_escape").decode(),
-        }
-        for form, text in texts.items():
-            yield form, text.encode()
-        yield "base64", base64.b64encode(self.value.encode()).rstrip(b"=")
-        yield "utf-16", self.value.encode("utf-16-le")
-
 
 ACCOUNT = Canary("account", "7391846250")
 BIRTH_DATE = Canary("birth date", "061/07/23")
@@ -47,19 +18,6 @@ WRONG_CODE = Canary("wrong code", "846051")
 CONTACT = Canary("contact", "0973518264")
 CARD = Canary("card in free text", "4539 1488 0343 6467")
 IDENTITY = Canary("identity number in free text", "A193847560")
-
-
-def found(haystacks: dict[str, bytes], canary: Canary) -> list[str]:
-    hits = []
-    for place, content in haystacks.items():
-        for form, needle in canary.forms():
-            for match in re.finditer(re.escape(needle), content):
-                before, after = content[: match.start()][-1:], content[match.end() :][:1]
-                part_of_longer = re.match(rb"[0-9a-f]", before) or re.match(rb"[0-9a-f]", after)
-                fraction_of_a_second = before in (b".", b":")
-                if len(needle) > 8 or not (part_of_longer or fraction_of_a_second):
-                    hits.append(f"{canary.name} as {form} in {place}")
-    return hits
 
 
 def everything_kept(anxin: Anxin) -> dict[str, bytes]:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from bot.content.institutions import Institution
 from bot.content.spelling import GAPS, compact, plain
 from bot.contracts.redaction import HIDDEN, ascii_digits
-from bot.contracts.references import find_references
+from bot.contracts.references import find_notice_references, find_references
 from bot.engine.understanding.dates import VEIL, Today, find_days
 
-NAMES = ("platform", "report_reference", "date", "number", "institution")
+NAMES = ("platform", "report_reference", "notice_reference", "date", "number", "institution")
 HIDDEN_NUMBER = "hidden"
 NUMBER_DIGITS = range(5, 17)
 
@@ -53,6 +53,8 @@ class EntityRules:
         if "." in text:
             text = _veiled(text, [match.span() for match in _ADDRESS.finditer(text)])
         found = [Entity(start, end, "report_reference", value) for start, end, value in find_references(text)]
+        unread = _veiled(text, found)
+        found += [Entity(start, end, "notice_reference", value) for start, end, value in find_notice_references(unread)]
         shadow = _veiled(plain(text), found)
         found += [Entity(start, end, "date", day.isoformat()) for start, end, day in find_days(shadow, today)]
         shadow = _veiled(shadow, found)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bot.content.flows import load_flows
+from bot.contracts.references import find_notice_references
 from bot.engine.understanding.decision import Costs, Understood, decided, elsewhere
 from bot.engine.understanding.follow_up import follows, may_follow
 from bot.engine.understanding.keyboard import decoded
@@ -25,6 +26,7 @@ CERTAIN_ALONE = 0.9  # of a message that may lean on the one before, to be read 
 CERTAIN_OUTSIDE = 0.96  # the same, where it is about no topic at all
 FOREIGN = 0.93  # a few words so likely outside go on with nothing (晚餐吃什麼)
 CANCEL = "cancel"
+CHECK_NOTICE, REPORT_STATUS = "check_notice", "report_status"
 _SAYS = re.compile(r"\w")
 # Said beside a question, they are no question of their own.
 COURTESIES = frozenset({"greet", "thanks", "goodbye", "affirm", "deny", "help", "repeat", "bot_challenge", CANCEL})
@@ -51,6 +53,8 @@ class Reader:
 
     def read(self, text: str, institution: str, before: str | None = None) -> Reading:
         """Return what `text` means at `institution`; `before`: the customer's last question, if there was one."""
+        if rest := _without_notice_references(text):
+            return Reading(self._about_notice(rest, institution))
         text = decoded(text.lower()) or text  # before it is divided: ; and . are keys of 注音
         whole = self._one(text, institution)
         pieces = parts(text)
@@ -59,6 +63,15 @@ class Reader:
         if before and not self._is_clear(whole):
             whole = self._after(before, text, whole, institution)
         return Reading(self._wanted(text, whole, institution))
+
+    def _about_notice(self, rest: str, institution: str) -> Understood:
+        """Take a message with a notice's reference for the wish to have it checked, unless the rest wants something else."""
+        said = self._one(rest, institution)
+        wants = said.topic in self._flows - {REPORT_STATUS} or said.topic.endswith("not_me")
+        if wants and self._is_certain(said):
+            return said
+        others = (entry for entry in said.ranking if entry[0] != CHECK_NOTICE)
+        return Understood(CHECK_NOTICE, 1.0, "answer", ((CHECK_NOTICE, 1.0), *others))
 
     def _after(self, before: str, text: str, whole: Understood, institution: str) -> Understood:
         """Read `text` with the question before, where it leans on it or may, and means something so."""
@@ -114,6 +127,14 @@ class Reader:
             return wanted
         others = (entry for entry in understood.ranking if entry[0] not in (understood.topic, CANCEL))
         return replace(understood, topic=CANCEL, ranking=((CANCEL, understood.confidence), *others))
+
+
+def _without_notice_references(text: str) -> str:
+    """Return `text` with a space for each reference of a notice; empty where there is none."""
+    found = list(find_notice_references(text))
+    for one in reversed(found):
+        text = f"{text[: one.start]} {text[one.end :]}"
+    return text if found else ""
 
 
 class _Factors(dict[str, np.ndarray]):

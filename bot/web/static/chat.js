@@ -11,6 +11,7 @@ const composerText = document.getElementById("composer-text");
 const field = document.getElementById("field");
 const fieldValue = document.getElementById("field-value");
 
+let link = window.arrivedBy; // of a notice; taken from the address by arrival.js
 let language = page.language;
 let lastSeq = 0;
 let ask = null;
@@ -96,14 +97,16 @@ function failed(item, text, again) {
   if (!text) return;
   const note = element("p", "error", text + " ");
   note.setAttribute("role", "alert");
-  if (again) {
-    const button = element("button", "", word("retry"));
-    button.type = "button";
-    button.addEventListener("click", again);
-    note.append(button);
-  }
+  if (again) note.append(againButton(again));
   item.append(note);
   newest(item);
+}
+
+function againButton(again) {
+  const button = element("button", "", word("retry"));
+  button.type = "button";
+  button.addEventListener("click", again);
+  return button;
 }
 
 // --- sending ---------------------------------------------------------------------------------
@@ -139,7 +142,7 @@ async function attempt(path, body, item) {
     items.delete(body.id);
   } catch (error) {
     const text = error.problem ? error.problem.message : word("offline");
-    const final = ["button_void", "too_long", "bad_request", "other_content"].includes(error.problem?.code);
+    const final = ["button_void", "too_long", "bad_request", "other_content", "link_no_secrets"].includes(error.problem?.code);
     if (error.problem?.code === "database_down" && body.text && !composerText.value) composerText.value = body.text;
     failed(item, text, final ? null : () => attempt(path, body, item));
   } finally {
@@ -240,17 +243,21 @@ for (const button of document.querySelectorAll(".languages button")) {
 async function start() {
   status.textContent = word("connecting");
   try {
-    if (page.goingOn === "yes") {
+    if (page.goingOn === "yes" && !link) {
       await catchUp();
     } else {
-      const link = new URLSearchParams(location.search).get("c");
-      const opened = await call("conversations", { institution: page.institution, language, ...(link ? { link } : {}) });
+      // A link says in which language; who has none is asked in the page's.
+      const opened = await call("conversations", { institution: page.institution, ...(link ? { link } : { language }) });
+      setLanguage(opened.language);
       for (const message of opened.messages) show(message);
+      link = null;
+      page.goingOn = "yes";
     }
     listen();
     status.textContent = "";
   } catch (error) {
-    status.textContent = error.problem ? error.problem.message : word("offline");
+    status.textContent = (error.problem ? error.problem.message : word("offline")) + " ";
+    status.append(againButton(start)); // a reload would not know the link any more
   }
 }
 
