@@ -16,6 +16,7 @@ class EmbeddedOutbox:
 
     def send(self, message: Message) -> None:
         line = {
+            "id": message.id,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "channel": message.channel,
             "to": message.to,

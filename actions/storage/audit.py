@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
 from actions.storage.models import AuditEntry, AuditHead
@@ -46,8 +46,12 @@ class Verdict:
     broken: tuple[Broken, ...]  # the first of each broken chain
 
 
+class AuditBroken(Exception):
+    """What was to be purged is not as it was written; it stays, for `verify` to show."""
+
+
 class Audit:
-    """Appends and verifies under one key."""
+    """Appends, verifies, shows and purges under one key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -93,6 +97,51 @@ class Audit:
             entries += looked_at
             broken += [found] if found else []
         return Verdict(entries, tuple(broken))
+
+    def latest(self, session: Session, most: int, account: str | None = None) -> list[AuditEntry]:
+        """Return the last decisions, about one account or all, oldest first."""
+        subject = self.digest_of(account) if account else None
+        found: list[AuditEntry] = []
+        for chain in [int(subject[0], 16)] if subject else range(CHAINS):
+            query = select(AuditEntry).where(AuditEntry.chain == chain)
+            query = query.where(AuditEntry.subject == subject) if subject else query
+            found += session.scalars(query.order_by(AuditEntry.seq.desc()).limit(most))
+        return sorted(found, key=lambda entry: (entry.at, entry.chain, entry.seq))[-most:]
+
+    def purge(self, session: Session, chain: int, before: datetime, most: int) -> int:
+        """Delete entries from the chain's start that were made before `before`, at most so many; return how many.
+
+        The head says where the chain starts from now on, so that `verify` holds. Decisions of this chain wait until
+        the commit. Raise `AuditBroken` rather than delete what somebody has changed.
+        """
+        head = session.get(AuditHead, chain, with_for_update=True)
+        if head is None or not self._is_sealed(head):
+            raise AuditBroken(str(Broken(chain, 0, "head")))
+        last, previous = head.start_seq, head.start_hash
+        columns = AuditEntry.__table__.c
+        for entry in session.execute(
+            select(*columns).where(columns.chain == chain).order_by(columns.seq).limit(most)
+        ).all():
+            if entry.at >= before:
+                break
+            if entry.seq != last + 1 or entry.seq > head.seq or entry.previous != previous or not self._is_whole(entry):
+                raise AuditBroken(str(Broken(chain, last + 1, "altered")))
+            last, previous = entry.seq, entry.hash
+        purged = last - head.start_seq
+        if purged:
+            session.execute(delete(AuditEntry).where(AuditEntry.chain == chain, AuditEntry.seq <= last))
+            head.start_seq, head.start_hash = last, previous
+            head.seal = self._seal(head)
+            session.flush()
+        return purged
+
+    def older_than(self, session: Session, chain: int, before: datetime) -> int:
+        """Return how many entries of a chain `purge` would delete, if they are as they were written."""
+        start = session.get_one(AuditHead, chain).start_seq
+        mine = AuditEntry.chain == chain
+        kept = session.scalar(select(func.min(AuditEntry.seq)).where(mine, AuditEntry.at >= before))
+        last = session.scalar(select(func.max(AuditEntry.seq)).where(mine)) or start
+        return (last if kept is None else kept - 1) - start
 
     def _verify_chain(self, session: Session, chain: int, head: AuditHead | None) -> tuple[int, Broken | None]:
         if head is None or not self._is_sealed(head):

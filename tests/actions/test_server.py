@@ -23,7 +23,7 @@ from actions.bootstrap import Services
 from actions.server import Keys, create_app
 from bot.contracts.keys import derive
 from bot.contracts.signing import NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, WINDOW_SECONDS, sign
-from bot.contracts.turn import SIGN_ACTIONS, SIGN_INTERNAL
+from bot.contracts.turn import SIGN_ACTIONS, SIGN_EVENTS, SIGN_INTERNAL
 from bot.settings import ROOT
 
 CANARY = "canary-5738291"
@@ -33,7 +33,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass
 class Process:
-    """A running actions process, and the keys of its two callers."""
+    """A running actions process, and the keys of its three callers."""
 
     port: int
     var: Path
@@ -41,9 +41,15 @@ class Process:
     client: httpx.Client
     engine_key: bytes
     gateway_key: bytes
+    events_key: bytes
 
     def key_for(self, path: str) -> bytes:
-        return self.engine_key if path == "/webhook" else self.gateway_key
+        if path == "/webhook":
+            return self.engine_key
+        return self.events_key if path.startswith("/internal/events") else self.gateway_key
+
+    def keys_of_others(self, path: str) -> list[bytes]:
+        return [key for key in (self.engine_key, self.gateway_key, self.events_key) if key != self.key_for(path)]
 
     def send(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, **more: str
@@ -89,7 +95,8 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
             wait_until_ready(client, running, log)
             master = (var / "keys" / "master.key").read_bytes()
-            yield Process(port, var, log, client, derive(master, SIGN_ACTIONS), derive(master, SIGN_INTERNAL))
+            keys = (derive(master, name) for name in (SIGN_ACTIONS, SIGN_INTERNAL, SIGN_EVENTS))
+            yield Process(port, var, log, client, *keys)
     finally:
         running.terminate()
         running.wait(START_SECONDS)
@@ -113,7 +120,7 @@ def signed_routes() -> list[tuple[str, str]]:
     def none() -> Services:
         raise AssertionError("not served")
 
-    app = create_app(none, Keys(b"engine", b"gateway"), name=f"routes-{secrets.token_hex(4)}")
+    app = create_app(none, Keys(b"engine", b"gateway", b"events"), name=f"routes-{secrets.token_hex(4)}")
     found = []
     for route in app.router.routes:
         path = "/" + str(route.path).replace("<reference:str>", "ER-20261120-2222")
@@ -160,6 +167,11 @@ def test_the_routes_that_are_checked_are_these() -> None:
     # A new route appears here, and is checked below without another line.
     assert sorted(ROUTES) == [
         ("GET", "/internal/reports/ER-20261120-2222"),
+        ("POST", "/internal/events"),
+        ("POST", "/internal/hotline/allow-codes"),
+        ("POST", "/internal/hotline/lift-protection"),
+        ("POST", "/internal/hotline/unlock"),
+        ("POST", "/internal/hotline/used-today"),
         ("POST", "/internal/reports"),
         ("POST", "/internal/secrets"),
         ("POST", "/webhook"),
@@ -229,9 +241,9 @@ def test_a_signature_for_another_method_is_refused(process: Process, method: str
 
 
 @every_route
-def test_the_other_callers_key_is_refused(process: Process, method: str, path: str) -> None:
-    other = process.gateway_key if path == "/webhook" else process.engine_key
-    assert is_refused(process.send(method, path, body_for(method), signed(process, method, path, key=other)))
+def test_the_other_callers_keys_are_refused(process: Process, method: str, path: str) -> None:
+    for other in process.keys_of_others(path):
+        assert is_refused(process.send(method, path, body_for(method), signed(process, method, path, key=other)))
 
 
 @every_route
@@ -309,18 +321,21 @@ def test_a_body_that_is_no_object_is_refused_without_a_word(process: Process, pa
     assert (answer.status_code, answer.content) == (400, b"")
 
 
+NO_MESSAGE = {**TRACKER, "latest_message": CANARY}
 FAILING = [
-    call("action_password_unlock", CANARY),
-    call("action_password_unlock", {"sender_id": CANARY, "latest_message": CANARY}),
-    call("action_open_one_time_code", {**TRACKER, "latest_message": {"metadata": {"institution": CANARY}}}),
-    call("action_ask_otp_code", {**TRACKER, "active_loop": {"name": CANARY}}),
+    call("action_finish_verified_flow", CANARY),
+    call("action_finish_verified_flow", {"sender_id": CANARY, "latest_message": CANARY}),
+    call("action_open_password_unlock", NO_MESSAGE),
+    call("action_open_not_me", NO_MESSAGE),
+    call("action_ask_otp_code", NO_MESSAGE),
     call("action_report_status", {**TRACKER, "slots": {"status_reference": {CANARY: CANARY}}}),
+    call("action_check_notice", NO_MESSAGE),
     call(
         "action_file_error_report",
         {**TRACKER, "slots": {"report_key": "k", "report_platform": "x", "report_description": [CANARY]}},
     ),
-    call("validate_one_time_code_form", {**TRACKER, "events": [CANARY]}),
-    {"next_action": "action_password_unlock", "tracker": {CANARY: CANARY}},
+    call("validate_verification_form", {**TRACKER, "events": [CANARY]}),
+    {"next_action": "action_finish_verified_flow", "tracker": {CANARY: CANARY}},
     {"next_action": {CANARY: CANARY}, "tracker": {}},
 ]
 

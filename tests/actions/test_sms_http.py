@@ -24,15 +24,15 @@ from cryptography.x509.oid import NameOID
 
 from actions.adapters import sms_http
 from actions.adapters.embedded_outbox import EmbeddedOutbox
-from actions.adapters.sms_http import OutcomeUnknown, RefusedForGood, SmsGateway
+from actions.adapters.sms_http import SmsGateway
 from actions.adapters.smtp import ByChannel, SmtpMessenger
 from actions.bootstrap import _messenger
-from actions.services.ports import Message, NotSent
+from actions.services.ports import Message, NotSent, OutcomeUnknown, RefusedForGood
 from bot.settings import SettingProblem, read_settings
 from tests.actions.security.rounds import rounds, told
 
 ID, KEY, TO = "0123456789abcdef0123456789abcdef", "canary-key", "0900000000"
-MESSAGE = Message(ID, "sms", TO, "", "【測試證券】驗證碼 918273 canary-text", "", code="918273")
+MESSAGE = Message(ID, "sms", TO, "", "【測試證券】驗證碼 918273 canary-text", "", code="918273", ttl_seconds=300)
 SECRETS = ("canary", TO, "918273", "驗證碼", "測試")
 
 Reply = Callable[[socket.socket], object]
@@ -125,7 +125,7 @@ def waits(data: bytes, seconds: float = 30, then: bytes = b"") -> Reply:
 
 
 def client(url: str, ca_file: Path | None = None) -> SmsGateway:
-    return SmsGateway(url, KEY, 300, ca_file)
+    return SmsGateway(url, KEY, ca_file)
 
 
 def outcome(url: str, message: Message = MESSAGE, ca_file: Path | None = None) -> str:
@@ -179,6 +179,19 @@ def test_a_message_is_posted_once_to_the_address(asked: Gateway) -> None:
 
 def test_the_gateway_is_told_what_the_contract_says_and_nothing_else(asked: Gateway) -> None:
     assert asked.told() == {"id": ID, "to": TO, "text": MESSAGE.text, "ttl_seconds": 300}
+
+
+@pytest.mark.parametrize("seconds", [1, 180])
+def test_the_gateway_is_told_how_long_this_message_is_good(seconds: int) -> None:
+    with serving(says(http(202))) as (gateway, url):
+        client(url).send(replace(MESSAGE, ttl_seconds=seconds))
+    assert gateway.told()["ttl_seconds"] == seconds
+
+
+def test_a_message_that_is_good_for_ever_says_nothing_of_time() -> None:
+    with serving(says(http(202))) as (gateway, url):
+        client(url).send(replace(MESSAGE, ttl_seconds=None))
+    assert "ttl_seconds" not in gateway.told()
 
 
 def test_the_key_is_a_bearer_key(asked: Gateway) -> None:
@@ -591,7 +604,7 @@ def refusal(**given: str) -> str:
 
 def parts(environment: dict[str, str], tmp_path: Path) -> tuple[str, str]:
     """Return what sends SMS and what sends mail."""
-    chosen = _messenger(read_settings({**environment, "ANXIN_VAR": str(tmp_path)}), 300)
+    chosen = _messenger(read_settings({**environment, "ANXIN_VAR": str(tmp_path)}))
     assert isinstance(chosen, ByChannel)
     return type(chosen._messengers["sms"]).__name__, type(chosen._messengers["email"]).__name__
 

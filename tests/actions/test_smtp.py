@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from actions.adapters.smtp import ByChannel, SmtpMessenger
-from actions.services.ports import Message, NotSent
+from actions.services.ports import Message, NotSent, OutcomeUnknown, RefusedForGood
 from tests.actions.world import RecordingMessenger
 
 SENDER, TO = "測試證券 <notice@example.com>", "canary-to@example.com"
@@ -249,6 +249,28 @@ def test_a_refused_message_is_not_sent_and_its_failure_tells_nothing_of_it(mailb
     assert tells_nothing(words)
 
 
+@pytest.mark.parametrize(
+    ("mailbox", "kind"),
+    [
+        (Mailbox(answer="554 no"), RefusedForGood),
+        (Mailbox(answer_to_recipient="550 nobody of that name"), RefusedForGood),
+        (Mailbox(answer="451 later"), NotSent),
+        (Mailbox(answer_to_recipient="450 later"), NotSent),
+        (Mailbox(answer_to_recipient="421 going down"), NotSent),
+    ],
+    ids=["content", "recipient", "content later", "recipient later", "going down"],
+)
+def test_what_is_refused_for_good_is_told_from_what_is_put_off(mailbox: Mailbox, kind: type[NotSent]) -> None:
+    with serving(mailbox) as port, pytest.raises(NotSent) as failure:
+        messenger(port).send(MESSAGE)
+    assert type(failure.value) is kind
+
+
+def test_what_is_no_email_is_refused_for_good() -> None:
+    with serving(Mailbox()) as port, pytest.raises(RefusedForGood):
+        messenger(port).send(replace(MESSAGE, to="a@example.com\nBcc: b@example.com"))
+
+
 def test_a_refusal_names_the_answer_and_the_server() -> None:
     with serving(Mailbox(answer="554 no")) as port:
         words = refused(messenger(port))
@@ -318,6 +340,34 @@ def test_a_server_that_hangs_up_has_not_been_sent_the_message(command: bytes) ->
     with hanging_up_after(command) as port:
         words = refused(messenger(port))
     assert tells_nothing(words)
+
+
+def test_a_server_that_hangs_up_after_the_message_leaves_the_outcome_unknown() -> None:
+    with hanging_up_after(b".") as port, pytest.raises(OutcomeUnknown):
+        messenger(port).send(MESSAGE)
+
+
+def test_a_server_that_hangs_up_at_the_goodbye_has_the_message() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 demo\r\n")
+            for line in lines:
+                if line.upper().startswith(b"QUIT"):
+                    return
+                if line.upper().startswith(b"DATA"):
+                    connection.sendall(b"354 go on\r\n")
+                    while next(lines) != b".\r\n":
+                        pass
+                connection.sendall(b"250 demo\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    messenger(listener.getsockname()[1]).send(MESSAGE)
+    thread.join(10)
+    listener.close()
 
 
 # --- by channel -----------------------------------------------------------------------------------

@@ -10,12 +10,18 @@ import pytest
 from jinja2 import UndefinedError
 
 from actions.adapters.templates import FOLDER, JinjaTemplates
-from actions.services.ports import Message, NotSent
+from actions.services.ports import Message, NotSent, OutcomeUnknown, RefusedForGood
+from actions.storage.outbox import wait_after
 from bot.settings import Settings
 from tests.actions.world import LOCKED, NORMAL, UNLOCK, RecordingMessenger, SettableClock, World
 
 LANGUAGES = ("zh-Hant", "zh-Hans", "en")
-NOTICE: dict[str, str] = {"time": "2026/11/20 10:00:00", "receipt": "UL-20261120-7K3M"}
+NOTICE: dict[str, str] = {
+    "time": "2026/11/20 10:00:00",
+    "receipt": "UL-20261120-7K3M",
+    "reference": "NT-20261120-7K3M-QXRT",
+    "link": "https://chat.example/",
+}
 CODE = {"code": "918273", "minutes": "5"}
 FACTS = {"brand": "測試證券", "hotline": "000-0000", "chat_link": "https://chat.example/"}
 TO = "canary-to@example.com"
@@ -114,7 +120,7 @@ def test_a_code_that_was_given_up_is_erased(world: World) -> None:
 # --- codes at most once ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("problem", [NotSent("refused"), NotSent("timeout")])
+@pytest.mark.parametrize("problem", [NotSent("refused"), OutcomeUnknown("timeout"), RefusedForGood("no"), OSError()])
 def test_a_code_that_was_not_sent_is_never_tried_again(world: World, problem: NotSent) -> None:
     world.messenger.problem = problem
     queue(world, "one_time_code")
@@ -157,20 +163,26 @@ def test_a_failed_message_is_said_without_its_content(world: World, caplog: pyte
 def test_a_notice_is_tried_again_after_a_growing_wait(world: World) -> None:
     world.messenger.problem = NotSent("refused")
     queue(world)
-    waits, last = [], world.clock.now()
-    for _ in range(4):
+    for tries in range(1, 5):
         relay(world)
-        waits.append(only(world)["due_at"] - last)
-        last = only(world)["due_at"]
-        world.clock.set(last)
-    assert waits == [timedelta(seconds=2), timedelta(seconds=4), timedelta(seconds=8), timedelta(seconds=16)]
+        wait = only(world)["due_at"] - world.clock.now()
+        assert 2**tries / 2 <= wait.total_seconds() <= 2**tries
+        world.clock.set(only(world)["due_at"])
+
+
+def test_a_notice_is_never_put_off_for_more_than_an_hour() -> None:
+    assert max(wait_after(tries) for tries in range(1, 100)) <= timedelta(hours=1)
+
+
+def test_notices_that_failed_together_are_not_tried_together() -> None:
+    assert len({wait_after(5) for _ in range(50)}) > 40
 
 
 def test_a_notice_is_not_tried_before_its_wait_is_over(world: World) -> None:
     world.messenger.problem = NotSent("refused")
     queue(world)
     relay(world)
-    world.clock.pass_(milliseconds=1_999)
+    world.clock.set(only(world)["due_at"] - timedelta(milliseconds=1))
     relay(world)
     assert world.messenger.tried == 1
 
@@ -182,24 +194,50 @@ def test_a_notice_is_sent_when_the_messenger_is_back(world: World) -> None:
     world.messenger.problem = None
     world.clock.pass_(seconds=2)
     assert relay(world) == 1
+    assert only(world)["problem"] is None
 
 
-def test_a_notice_is_given_up_after_eight_attempts(world: World) -> None:
-    world.messenger.problem = NotSent("refused")
+@pytest.mark.parametrize("problem", [NotSent("refused"), OutcomeUnknown("silent"), ValueError("unforeseen")])
+def test_a_notice_is_given_up_after_a_day(world: World, problem: Exception) -> None:
+    world.messenger.problem = problem
     queue(world)
-    for _ in range(20):
+    start = world.clock.now()
+    while (row := only(world))["state"] != "dead":
+        world.clock.set(row["due_at"])
         relay(world)
-        world.clock.pass_(hours=1)
-    assert (world.messenger.tried, only(world)["state"]) == (8, "dead")
+    assert timedelta(hours=24) <= world.clock.now() - start <= timedelta(hours=25)
+    assert 30 <= world.messenger.tried <= 60
 
 
-def test_a_notice_whose_messenger_fails_in_an_unforeseen_way_is_given_up_as_well(world: World) -> None:
-    world.messenger.problem = ValueError("unforeseen")
+def test_a_notice_that_was_refused_for_good_is_given_up_at_once_with_its_reason(world: World) -> None:
+    world.messenger.problem = RefusedForGood("SMTPDataError 554 at mail")
     queue(world)
-    for _ in range(20):
-        relay(world)
-        world.clock.pass_(hours=1)
-    assert (world.messenger.tried, only(world)["state"]) == (8, "dead")
+    relay(world)
+    row = only(world)
+    assert (row["state"], row["problem"], world.messenger.tried) == ("dead", "SMTPDataError 554 at mail", 1)
+
+
+def test_an_unforeseen_failure_is_kept_by_its_name_alone(world: World) -> None:
+    world.messenger.problem = ValueError(f"{TO} canary")
+    queue(world)
+    relay(world)
+    assert only(world)["problem"] == "ValueError"
+
+
+def test_a_long_reason_is_cut(world: World) -> None:
+    world.messenger.problem = RefusedForGood("x" * 1000)
+    queue(world)
+    relay(world)
+    assert len(only(world)["problem"]) == 255
+
+
+def test_a_notice_whose_relay_dies_over_and_over_is_given_up_after_a_day(world: World) -> None:
+    queue(world)
+    for _ in range(3):
+        die(world)
+        world.clock.pass_(hours=11)
+    relay(world)
+    assert (only(world)["state"], only(world)["problem"]) == ("dead", "the relay ended while it was sending")
 
 
 def test_an_unforeseen_failure_does_not_hold_up_the_messages_behind_it(world: World) -> None:
