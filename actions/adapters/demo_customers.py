@@ -11,7 +11,22 @@ from sqlalchemy.orm import Session
 
 from actions.security.password_unlock import unlock_day
 from actions.storage.locks import hold
-from actions.storage.models import Account, CertificateRecord, ChallengeRecord, SoftwareToken, Unlock
+from actions.storage.models import (
+    Account,
+    CertificateRecord,
+    CertificateRenewal,
+    ChallengeRecord,
+    CodeSend,
+    CoreAct,
+    Event,
+    GuessBudget,
+    Identification,
+    LedgerEntry,
+    Notice,
+    Protection,
+    SoftwareToken,
+    TokenSeed,
+)
 from actions.storage.unit_of_work import UnitOfWork
 
 
@@ -33,6 +48,7 @@ DEMO_CUSTOMERS = (
     Demo("hnyc", "900058", date(1985, 5, 5), "suspended", "0930000578", "vdemo@example.com"),
     Demo("icbca", "900068", date(1986, 6, 6), "token frozen 24 h", "90000068", "udemo@example.com"),
     Demo("icbca", "900078", date(1987, 7, 7), "token frozen for good", "90000078", "tdemo@example.com"),
+    Demo("icbca", "900088", date(1988, 8, 8), "token in both apps", "90000088", "sdemo@example.com"),
 )
 
 _LOCKED = frozenset({"locked", "locked without certificate", "unlocked today", "suspended"})
@@ -57,11 +73,21 @@ def seed(work: UnitOfWork, now: datetime, zone: ZoneInfo, reset: bool = False) -
 
 
 def _remove(session: Session, id_: str) -> None:
+    challenges = select(ChallengeRecord.id).where(ChallengeRecord.account_id == id_)
+    session.execute(delete(CodeSend).where(CodeSend.challenge_id.in_(challenges)))
     for table, column in (
-        (Unlock, Unlock.account_id),
+        (GuessBudget, GuessBudget.subject),
         (ChallengeRecord, ChallengeRecord.account_id),
-        (CertificateRecord, CertificateRecord.account_id),
+        (Identification, Identification.account_id),
+        (CertificateRenewal, CertificateRenewal.account_id),
+        (Protection, Protection.account_id),
+        (LedgerEntry, LedgerEntry.account_id),
+        (Notice, Notice.account_id),
+        (Event, Event.account_id),
+        (CoreAct, CoreAct.account_id),
+        (TokenSeed, TokenSeed.account_id),
         (SoftwareToken, SoftwareToken.account_id),
+        (CertificateRecord, CertificateRecord.account_id),
         (Account, Account.id),
     ):
         session.execute(delete(table).where(column == id_))
@@ -81,6 +107,9 @@ def _add(session: Session, id_: str, demo: Demo, now: datetime) -> None:
             wrong_passwords=3 if locked else 0,
             locked_at=now if locked else None,
             suspended_at=now if demo.state == "suspended" else None,
+            branch="測試分公司" if demo.institution == "hnyc" else "",
+            branch_number="T001" if demo.institution == "hnyc" else "",
+            agent="測試營業員" if demo.institution == "hnyc" else "",
         )
     )
     session.flush()
@@ -98,21 +127,39 @@ def _add(session: Session, id_: str, demo: Demo, now: datetime) -> None:
 
 
 def _add_token(session: Session, id_: str, demo: Demo, now: datetime) -> None:
-    for_good = demo.state == "token frozen for good"
-    session.add(
-        SoftwareToken(
-            account_id=id_,
-            enrolled_at=now - timedelta(days=30),
-            wrong_passwords=6,
-            freezes=3 if for_good else 1,
-            frozen_until=None if for_good else now + timedelta(hours=24),
-            frozen_for_good_at=now if for_good else None,
-        )
+    token = SoftwareToken(
+        account_id=id_,
+        enrolled_in="invest_app",
+        enrolled_at=now - timedelta(days=30),
+        device=f"demo-device-{demo.number}",
     )
+    if demo.state == "token in both apps":
+        token.synchronised_at, token.bank_usable_at = now - timedelta(hours=2), now + timedelta(hours=4)
+        token.biometrics_at = token.enrolled_at
+    else:
+        token.wrong_passwords, token.frozen_at = 6, now
+    if demo.state == "token frozen 24 h":
+        token.freezes, token.frozen_until = 1, now + timedelta(hours=24)
+    if demo.state == "token frozen for good":
+        token.freezes, token.frozen_for_good_at = 3, now
+    session.add(token)
 
 
 def _unlocked_today(session: Session, id_: str, now: datetime, zone: ZoneInfo) -> None:
     day = unlock_day(now, zone)
     receipt = f"UL-{day:%Y%m%d}-DEMO"
-    if session.scalar(select(Unlock.receipt).where(Unlock.account_id == id_, Unlock.day == day)) is None:
-        session.add(Unlock(receipt=receipt, account_id=id_, day=day, challenge_id=receipt, conversation="demo", at=now))
+    of_the_day = (LedgerEntry.account_id == id_) & (LedgerEntry.day == day)
+    if session.scalar(select(LedgerEntry.key).where(of_the_day, LedgerEntry.kind == "unlock_password")) is None:
+        session.add(
+            LedgerEntry(
+                receipt=receipt,
+                key=receipt,
+                fingerprint="",
+                account_id=id_,
+                day=day,
+                kind="unlock_password",
+                channel="chat",
+                conversation="demo",
+                at=now,
+            )
+        )

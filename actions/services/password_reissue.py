@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from actions.security import password as rules
+from actions.security.errors import UnlockSuspended
+from actions.security.factors import Factor, require
 from actions.security.ledger import Command
 from actions.security.notices import CHAT_PLATFORM, Event
 from actions.services.decisions import Decisions
@@ -49,8 +51,8 @@ class PasswordReissue:
     def reissue(self, conversation: str, institution: str, language: str) -> str:
         """Give the verified customer an initial password and return the receipt, e.g. `RI-20261120-7K3M`.
 
-        Raise `FactorsMissing`, `AccountProtected`, `ReissueNoCertificate`. The same verified code again: the same
-        receipt, and the one e-mail.
+        Raise `FactorsMissing`, `AccountProtected`, `UnlockSuspended`, `ReissueNoCertificate`. The same verified code
+        again: the same receipt, and the one e-mail.
         """
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
@@ -62,13 +64,13 @@ class PasswordReissue:
                     return receipt
             challenge = OneTimePassword.authority(session, conversation, PURPOSE)
             account = decision.about = str(challenge.account_id)
-            self._core.password(session, account)  # locked first: what is read after it stays true
             (kind,) = self._may(session, account).notices
+            require(PURPOSE, OneTimePassword.proven(challenge) | {Factor.CERTIFICATE})
             now = challenge.spent_at = decision.now()
             command = Command(challenge.id, account, PURPOSE, "chat", {})
             receipt = self._ledger.enter(session, command, now, self._zones[institution], conversation)
+            customer = self._core.customer(session, account)  # before the act: what fails after it would hide it
             self._core.reissue_password(session, account, f"reissue {challenge.id}")
-            customer = self._core.customer(session, account)
             event = Event(
                 "password_reissued",
                 now,
@@ -83,6 +85,9 @@ class PasswordReissue:
             return receipt
 
     def _may(self, session: Session, account: str) -> rules.Outcome:
+        password = self._core.password(session, account)  # locked first: what is read after it stays true
         refuse_protected(session, account, PURPOSE)
+        if password.suspended_at:
+            raise UnlockSuspended
         certificates = self._core.certificates(session, account)
         return rules.reissue(account, certificates, db_now(session))

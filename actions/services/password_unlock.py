@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from actions.security.errors import FactorsMissing, UnlockUnverified
+from actions.security.errors import FactorsMissing, UnlockNotLocked, UnlockUnverified
+from actions.security.factors import Factor, require
 from actions.security.ledger import Command
 from actions.security.notices import CHAT_PLATFORM, Event
 from actions.security.password_unlock import may_unlock, unlock_day, used_today
@@ -58,9 +60,10 @@ class PasswordUnlock:
             if receipt := self._ledger.repeated(session, command):
                 return receipt
             self._require_authority(session, conversation)
+            customer = self._core.customer(session, account)  # before the act: what fails after it would hide it
             receipt = self._unlock(decision, command, zone, conversation)
+            require(PURPOSE, OneTimePassword.proven(challenge) | {Factor.CERTIFICATE})
             challenge.spent_at = now = decision.now()
-            customer = self._core.customer(session, account)
             event = Event("password_unlocked", now, customer.number, platform=CHAT_PLATFORM)
             self._notices.tell(session, customer, ["password_unlocked"], event, language, now, receipt=receipt)
             decision.done(receipt)
@@ -103,7 +106,8 @@ class PasswordUnlock:
         refuse_protected(session, account, PURPOSE)
         now = decision.now()
         used_at = self._ledger.used_at(session, account, PURPOSE, now, zone)
-        may_unlock(password, self._core.certificates(session, account), used_at, now, zone)
+        with suppress(UnlockNotLocked):  # its answer may have been lost: the core knows by the key
+            may_unlock(password, self._core.certificates(session, account), used_at, now, zone)
         receipt = self._ledger.enter(session, command, now, zone, conversation)
         self._core.unlock_password(session, account, _key_of_the_day(account, unlock_day(now, zone)))
         return receipt
