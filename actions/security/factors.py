@@ -48,6 +48,8 @@ NEEDED: Mapping[str, tuple[frozenset[Factor], ...]] = {
     "login": (_one(Factor.PASSWORD), _LOGIN_CODE),
     "verify_identity": _BY_CODE,
     "protect_account": _BY_CODE,
+    "token_status": _BY_CODE,
+    "check_notice": _BY_CODE,
     "unlock_password": _BY_CODE_AND_CERTIFICATE,
     "reissue_password": _BY_CODE_AND_CERTIFICATE,
     "renew_certificate": _BY_CODE_AND_CERTIFICATE,
@@ -57,6 +59,8 @@ NEEDED: Mapping[str, tuple[frozenset[Factor], ...]] = {
     "high_risk": (_one(Factor.PASSWORD), _one(Factor.TOKEN_PASSWORD), _one(Factor.TOKEN_CODE)),
     "lift_protection": (_one(Factor.HOTLINE),),
 }
+
+NEEDS_CERTIFICATE = frozenset(purpose for purpose, needed in NEEDED.items() if _one(Factor.CERTIFICATE) in needed)
 
 
 def require(purpose: str, proven: Collection[Factor]) -> None:

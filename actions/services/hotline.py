@@ -17,6 +17,7 @@ from actions.services.notices import Notices
 from actions.services.password_unlock import PURPOSE as UNLOCK
 from actions.services.password_unlock import PasswordUnlock
 from actions.services.ports import CoreSystem, Customer
+from actions.storage.locks import hold
 
 HOTLINE = "hotline"
 
@@ -55,7 +56,7 @@ class Hotline:
         with self._decisions.begin("read_ledger", caller.institution, staff(name)) as decision:
             self._customer(decision, caller)
             now, zone = decision.now(), self._zones[caller.institution]
-            entries = self._ledger.today(decision.session, decision.about, now, zone)
+            entries = self._ledger.of_today(decision.session, decision.about, now, zone)
             decision.done()
             return entries
 
@@ -65,6 +66,7 @@ class Hotline:
         It is the day's one unlock, in the chat too. The same `key` again: the same receipt.
         """
         with self._decisions.begin(UNLOCK, caller.institution, staff(name)) as decision:
+            hold(decision.session, f"command {key}")  # the same key twice at once: the second finds the receipt
             customer = self._customer(decision, caller)
             command = Command(key, customer.account, UNLOCK, HOTLINE, {})
             if receipt := self._ledger.repeated(decision.session, command):

@@ -32,15 +32,22 @@ class Ledger:
         return rules.used_at(self._of_the_day(session, account, kind, now, zone), account, kind, now, zone)
 
     def enter(
-        self, session: Session, command: Command, now: datetime, zone: ZoneInfo, conversation: str | None = None
+        self,
+        session: Session,
+        command: Command,
+        now: datetime,
+        zone: ZoneInfo,
+        conversation: str | None = None,
+        receipt: str = "",
     ) -> str:
         """Write the entry and return its receipt; raise `UnlockDoneToday` where the day's is used.
 
+        `receipt`: what the customer is told anyway, where the act has a reference of its own.
         The unique keys have the last word: who loses to another replica is refused as if it had come later.
         """
         known = self._of_the_day(session, command.account, command.kind, now, zone)
         entry = rules.enter(command, known, now, zone, self._pepper)
-        receipt = entry.receipt
+        receipt = receipt or entry.receipt
         while session.get(LedgerEntry, receipt):  # drawn before, on a busy day
             receipt = rules.new_receipt(command.kind, entry.day)
         number = 1 if command.kind in rules.ONCE_A_DAY else self._next_number(session, entry)
@@ -64,7 +71,7 @@ class Ledger:
             raise used_today(now, now, zone, still_locked=False) from taken
         return receipt
 
-    def today(self, session: Session, account: str, now: datetime, zone: ZoneInfo) -> Sequence[Entry]:
+    def of_today(self, session: Session, account: str, now: datetime, zone: ZoneInfo) -> Sequence[Entry]:
         """Return all that was done for the account today, over every channel, oldest first."""
         rows = session.scalars(
             select(LedgerEntry)
@@ -74,7 +81,7 @@ class Ledger:
         return [_entry(row) for row in rows]
 
     def _of_the_day(self, session: Session, account: str, kind: str, now: datetime, zone: ZoneInfo) -> Sequence[Entry]:
-        return [entry for entry in self.today(session, account, now, zone) if entry.kind == kind]
+        return [entry for entry in self.of_today(session, account, now, zone) if entry.kind == kind]
 
     @staticmethod
     def _next_number(session: Session, entry: Entry) -> int:

@@ -22,6 +22,7 @@ from actions.security.errors import (
     OtpWrong,
     Refusal,
 )
+from actions.security.factors import NEEDS_CERTIFICATE, Factor, require
 from actions.security.notices import CHAT_PLATFORM, Event
 from actions.security.one_time_password import (
     AUTHORITY_LASTS,
@@ -145,7 +146,14 @@ class OneTimePassword:
             raise FactorsMissing
         if not record.used_at <= db_now(session) < record.used_at + AUTHORITY_LASTS[purpose]:
             raise FactorsMissing
+        if purpose not in NEEDS_CERTIFICATE:  # where it does, the act looks at it and asks again
+            require(purpose, OneTimePassword.proven(record))
         return record
+
+    @staticmethod
+    def proven(challenge: ChallengeRecord) -> frozenset[Factor]:
+        """Return what a verified code proves, with the details that came before it (`security/factors.py`)."""
+        return frozenset({Factor.DETAILS, Factor.SMS_CODE if challenge.channel == "sms" else Factor.EMAIL_CODE})
 
     @staticmethod
     def was_verified(session: Session, conversation: str) -> bool:

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from actions.security.errors import FactorsMissing
-from actions.security.factors import HELD, KNOWN, NEEDED, Factor, require
+from actions.security.factors import HELD, KNOWN, NEEDED, NEEDS_CERTIFICATE, Factor, require
 from tests.actions.security.rounds import told
 
 # The matrix as a person would read it aloud: for each purpose, each smallest set that is enough.
@@ -15,6 +15,8 @@ ENOUGH: dict[str, list[str]] = {
     "login": ["password sms_code", "password token_code"],
     "verify_identity": ["details sms_code", "details email_code"],
     "protect_account": ["details sms_code", "details email_code"],
+    "token_status": ["details sms_code", "details email_code"],
+    "check_notice": ["details sms_code", "details email_code"],
     "unlock_password": ["details sms_code certificate", "details email_code certificate"],
     "reissue_password": ["details sms_code certificate", "details email_code certificate"],
     "renew_certificate": ["details sms_code certificate", "details email_code certificate"],
@@ -53,6 +55,10 @@ def test_every_set_of_factors_is_judged_as_the_matrix_says(purpose: str) -> None
 
 def test_the_matrix_names_every_purpose() -> None:
     assert set(ENOUGH) == set(NEEDED)
+
+
+def test_a_certificate_is_named_where_one_is_needed() -> None:
+    assert {"unlock_password", "reissue_password", "renew_certificate"} == NEEDS_CERTIFICATE
 
 
 @pytest.mark.parametrize(
