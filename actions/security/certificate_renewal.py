@@ -3,7 +3,7 @@
     DESTINATION ──choose──► CODE ──verify──► BIRTH_DATE ──give──► CONFIRM ──confirm──► INSTALL ──install──► DONE
          ▲                   │ ▲ │                │                   │                   │
          │                   │ └─┘ choose: another code               │                   │
-         └─── the verified code is no longer good for the rest ───────┴───────────────────┘
+         └─── its code is no longer good, or another was verified ────┴───────────────────┘
     any of them but DONE ──"not mine", or the birth date wrong too often──► STOPPED
 
 Each step is asked for with the number of steps taken so far, so that a step is neither skipped nor taken twice nor
@@ -89,15 +89,21 @@ def opens_on(valid_until: datetime, zone: ZoneInfo) -> date:
     return date(year, month, min(last.day, calendar.monthrange(year, month)[1]))
 
 
-def way_for(certificates: Sequence[Certificate], account: str, now: datetime, zone: ZoneInfo) -> Way:
-    """Return whether the account's certificate is renewed or one applied for; raise `RenewalNoCertificate`.
+def lasts_until(certificates: Sequence[Certificate], account: str, now: datetime) -> datetime:
+    """Return until when the account's certificate is valid; of several the one that lasts longest counts.
 
-    Of several the one that lasts longest counts. None, or none that is valid now: not here, whatever the way.
+    None, or none that is valid now: not here, whatever the way; raise `RenewalNoCertificate`.
     """
     lasting = [certificate.valid_until for certificate in certificates if is_valid(certificate, account, now)]
     if not lasting:
         raise RenewalNoCertificate
-    return Way.RENEW if now.astimezone(zone).date() >= opens_on(max(lasting), zone) else Way.APPLY
+    return max(lasting)
+
+
+def way_for(certificates: Sequence[Certificate], account: str, now: datetime, zone: ZoneInfo) -> Way:
+    """Return whether the account's certificate is renewed or one applied for; raise `RenewalNoCertificate`."""
+    last = lasts_until(certificates, account, now)
+    return Way.RENEW if now.astimezone(zone).date() >= opens_on(last, zone) else Way.APPLY
 
 
 def choose_destination(renewal: Renewal, taken: int, challenge: str, now: datetime) -> Renewal:
@@ -121,9 +127,14 @@ def verified(renewal: Renewal, taken: int, challenge: str, now: datetime) -> Ren
     return _on(renewal, Step.BIRTH_DATE, verified_at=now)
 
 
+def may_check(renewal: Renewal, taken: int, now: datetime) -> None:
+    """Return if a birth date may be compared; raise what `give_birth_date` would."""
+    _expect(renewal, taken, now, Step.BIRTH_DATE)
+
+
 def give_birth_date(renewal: Renewal, taken: int, right: bool, now: datetime) -> Checked:
     """Return the renewal after the second check; a wrong date is counted, the last one stops it."""
-    _expect(renewal, taken, now, Step.BIRTH_DATE)
+    may_check(renewal, taken, now)
     if right:
         return Checked(_on(renewal, Step.CONFIRM), None)
     wrong = renewal.wrong_birth_dates + 1
@@ -156,14 +167,15 @@ def not_mine(renewal: Renewal) -> Renewal:
     return renewal if renewal.step is Step.DONE else _on(renewal, Step.STOPPED)
 
 
-def resumed(renewal: Renewal, now: datetime) -> Renewal:
+def resumed(renewal: Renewal, now: datetime, challenge: str | None = None) -> Renewal:
     """Return what goes on when the customer comes back: the same step, or the first where the code is too long ago.
 
-    Wrong birth dates stay counted.
+    The first as well where `challenge`, verified since, is another than its own: what was proven after one code does
+    not count for the next, nor in the next conversation. Wrong birth dates stay counted.
     """
-    if renewal.step is Step.CODE and renewal.sent_at and now >= renewal.sent_at + CODE_LIVES:
-        return _on(renewal, Step.DESTINATION, challenge=None, sent_at=None)
-    if _is_too_late(renewal, now):
+    is_another = challenge is not None and challenge != renewal.challenge
+    has_expired = renewal.step is Step.CODE and renewal.sent_at is not None and now >= renewal.sent_at + CODE_LIVES
+    if is_another or has_expired or _is_too_late(renewal, now):
         return _on(renewal, Step.DESTINATION, challenge=None, sent_at=None, verified_at=None)
     return renewal
 

@@ -33,6 +33,7 @@ RECEIPTS: Mapping[str, str] = {
     "renew_certificate": "CR",
     "protect_account": "NM",
     "software_token": "ST",
+    "token_password": "TP",  # an entry of it; nobody is told this receipt
 }
 ONCE_A_DAY = frozenset({"unlock_password"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String, Text, text
+from sqlalchemy import Index, LargeBinary, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actions.storage.base import Base, UtcTime
@@ -69,6 +69,7 @@ class Identification(Base):
     sms: Mapped[str | None]  # masked
     email: Mapped[str | None]  # masked
     completed_at: Mapped[datetime | None]
+    given_at: Mapped[datetime | None] = mapped_column(default=func.now())  # for retention alone
 
 
 class ChallengeRecord(Base):

@@ -11,11 +11,13 @@ from sqlalchemy import func, select, update
 from actions.adapters.demo_customers import DEMO_CUSTOMERS, seed
 from actions.bootstrap import build
 from actions.security.errors import UnlockUsedToday
+from actions.security.factors import Factor
+from actions.security.software_token import App
 from actions.storage.models import Account
 from actions.storage.unit_of_work import open_database
+from bot.rig.postgresql import PostgresServer
 from bot.settings import Settings
 from tests.actions.security.rounds import rounds
-from tests.actions.storage.postgresql import PostgresServer
 from tests.actions.world import LOCKED, NORMAL, START, TAIPEI, UNLOCKED_TODAY, World
 
 
@@ -24,7 +26,7 @@ def start_again(world: World, settings: Settings) -> None:
 
 
 def test_there_is_a_demo_customer_in_each_state(world: World) -> None:
-    assert len(world.rows()["core_account"]) == len(DEMO_CUSTOMERS) == 7
+    assert len(world.rows()["core_account"]) == len(DEMO_CUSTOMERS) == 8
 
 
 @pytest.mark.parametrize("demo", DEMO_CUSTOMERS, ids=lambda demo: str(demo.number))
@@ -72,6 +74,31 @@ def test_a_reset_puts_customers_back_into_their_state(world: World) -> None:
     accounts = world.rows()["core_account"]
     assert accounts[LOCKED.account]["locked_at"] is not None
     assert accounts[NORMAL.account]["suspended_at"] is None
+
+
+def test_a_reset_leaves_nothing_that_customers_did(world: World) -> None:
+    fresh = world.rows()
+    services = world.services
+    world.verify("c1", LOCKED)
+    world.unlock("c1")
+    world.verify("c2", NORMAL, "protect_account")
+    services.protection.protect("c2", "hnyc", "zh-Hant")
+    enrolled = "demo-icbca-900088"
+    services.software_token.revoke(enrolled, "demo-staff", "end")
+    proven = {Factor.PASSWORD, Factor.SMS_CODE, Factor.ID_CARD}
+    services.software_token.enrol(enrolled, App.INVEST, "demo-device", proven, "enrol")
+    seed(services.work, world.clock.now(), TAIPEI, reset=True)
+    after = world.rows()
+    left = {"vault", "outbox"}  # what expires, and what has left or is to leave
+    changed = {table for table in fresh if after[table] != fresh[table]} - left
+    assert changed == set()
+
+
+def test_customers_of_a_firm_with_branches_have_a_branch(world: World) -> None:
+    rows = world.rows()["core_account"].values()
+    assert {(row["branch"], row["branch_number"], row["agent"]) for row in rows if row["institution"] == "hnyc"} == {
+        ("測試分公司", "T001", "測試營業員")
+    }
 
 
 def test_after_a_reset_the_locked_customer_can_be_unlocked_again(world: World) -> None:
