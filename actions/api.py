@@ -24,7 +24,7 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 
 MAX_SECRET_LENGTH = 500
 MAX_TEXT_LENGTH = 2000
-_EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
 _NEEDED_OF_EVENT = {"id", "kind", "institution", "account", "at"}
 _EVENT_FIELDS = _NEEDED_OF_EVENT | {"market", "platform", "locked", "branch", "branch_number", "agent", "language"}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can say them, databases cannot keep them
@@ -131,7 +131,7 @@ def hotline_api(signature: SignatureCheck) -> Blueprint:
     @api.post("/unlock")
     async def unlock(request: Request) -> HTTPResponse:
         body = _strings(request, "institution", "account", "key", "staff", "language")
-        if body is None:
+        if body is None or not _KEY.fullmatch(body["key"]) or body["language"] not in LANGUAGES:
             return empty(400)
         services = request.app.ctx.services
         receipt = await asyncio.to_thread(
@@ -169,7 +169,7 @@ def read_event(body: Any) -> ToldEvent | None:
         isinstance(v, str) and len(v) <= MAX_SECRET_LENGTH and not _UNSTORABLE.search(v) for v in words.values()
     ):
         return None
-    if not isinstance(body.get("locked", False), bool) or not _EVENT_ID.fullmatch(words["id"]):
+    if not isinstance(body.get("locked", False), bool) or not _KEY.fullmatch(words["id"]):
         return None
     if words.get("language", "zh-Hant") not in LANGUAGES:
         return None

@@ -51,7 +51,6 @@ from bot.contracts.keys import AUDIT_CHAIN, KeyProblem, derive, load_or_create_m
 from bot.contracts.link import link_key
 from bot.settings import Core, SettingProblem, Settings, Sms
 
-
 SOON_SECONDS = 0.02
 
 

@@ -15,8 +15,20 @@ from sanic import HTTPResponse, Request, Sanic, empty
 from sanic import json as json_response
 from sanic.exceptions import SanicException
 
-from actions import error_report, one_time_code, password_unlock, report_status
-from actions.api import internal_api
+from actions import (
+    certificate_renewal,
+    error_report,
+    not_me,
+    notice_check,
+    one_time_code,
+    password_reissue,
+    password_unlock,
+    report_status,
+    token_status,
+    verification,
+    verification_form,
+)
+from actions.api import events_api, hotline_api, internal_api
 from actions.bootstrap import Services
 from bot.contracts.failures import described
 from bot.contracts.metrics import Counters
@@ -26,14 +38,16 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
 RELAY_EVERY_SECONDS = 1.0
+FIRST_PURGE_SECONDS, PURGE_EVERY_SECONDS = 600, 24 * 3600
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Signing keys of the two callers."""
+    """Signing keys of the callers."""
 
     engine: bytes
     gateway: bytes
+    events: bytes  # of whoever tells what happened to accounts
 
 
 def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "anxin-actions") -> Sanic:
@@ -44,9 +58,13 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     app.config.MOTD = False
     app.ctx.counters = Counters()
     _serve_actions(app, SignatureCheck(keys.engine))
-    app.blueprint(internal_api(SignatureCheck(keys.gateway)))
+    of_gateway = SignatureCheck(keys.gateway)
+    app.blueprint(internal_api(of_gateway))
+    app.blueprint(hotline_api(of_gateway))
+    app.blueprint(events_api(SignatureCheck(keys.events)))
     _serve_health(app)
     _run_relay(app)
+    _run_purge(app)
 
     @app.before_server_start
     async def build(app: Sanic) -> None:
@@ -68,15 +86,19 @@ def register_actions(services: Services) -> ActionExecutor:
     """Return an executor with every custom action of this package."""
     executor = ActionExecutor()
     logging.getLogger("rasa_sdk.executor").setLevel(logging.WARNING)
+    by_purpose: verification.Flows = {flow.purpose: flow for flow in _verified_flows(services)}
+    check_notice = by_purpose[notice_check.NoticeCheck.purpose]
     for action in (
-        one_time_code.OpenVerifiedFlow(services),
-        one_time_code.ValidateVerifiedForm(services),
+        *(verification.ActionOpenVerifiedFlow(flow) for flow in by_purpose.values() if flow is not check_notice),
+        verification.ActionAskSecondBirthDate(by_purpose),
+        verification.ActionAskConfirmed(by_purpose),
+        verification.ActionFinishVerifiedFlow(by_purpose),
+        verification_form.ValidateVerificationForm(services, by_purpose),
         one_time_code.ActionAskOtpChannel(services),
         one_time_code.ActionAskOtpCode(services),
-        one_time_code.ActionOneTimeCodeVerified(),
-        password_unlock.ActionOpenPasswordUnlock(services),
-        password_unlock.ValidatePasswordUnlockForm(services),
-        password_unlock.ActionPasswordUnlock(services),
+        notice_check.ActionOpenNoticeCheck(check_notice),
+        notice_check.ValidateNoticeCheckForm(),
+        notice_check.ActionCheckNotice(services, check_notice),
         error_report.ActionOpenErrorReport(services),
         error_report.ValidateErrorReportForm(services),
         error_report.ActionAskReportConfirmed(services),
@@ -87,6 +109,18 @@ def register_actions(services: Services) -> ActionExecutor:
     ):
         executor.register_action(action)
     return executor
+
+
+def _verified_flows(services: Services) -> list[verification.VerifiedFlow]:
+    return [
+        one_time_code.OneTimeCode(services),
+        password_unlock.PasswordUnlock(services),
+        password_reissue.PasswordReissue(services),
+        certificate_renewal.CertificateRenewal(services),
+        not_me.NotMe(services),
+        token_status.TokenStatus(services),
+        notice_check.NoticeCheck(services),
+    ]
 
 
 def _serve_actions(app: Sanic, signature: SignatureCheck) -> None:
@@ -127,15 +161,19 @@ def _serve_health(app: Sanic) -> None:
     @app.get("/metrics")
     async def metrics(request: Request) -> HTTPResponse:
         counters: Counters = request.app.ctx.counters
-        waiting = await asyncio.to_thread(request.app.ctx.services.outbox.waiting)
-        return HTTPResponse(counters.text(anxin_outbox_waiting=waiting), content_type="text/plain; version=0.0.4")
+        outbox = request.app.ctx.services.outbox
+        waiting, dead = await asyncio.to_thread(outbox.waiting), await asyncio.to_thread(outbox.given_up)
+        text = counters.text(anxin_outbox_waiting=waiting, anxin_outbox_dead=dead)
+        return HTTPResponse(text, content_type="text/plain; version=0.0.4")
 
 
 def _run_relay(app: Sanic) -> None:
-    async def relay(app: Sanic) -> None:
+    """Relay as long as the process serves: codes by themselves, so that they do not wait for notices."""
+
+    async def relay(app: Sanic, send: Callable[[], int]) -> None:
         while True:
             try:
-                sent = await asyncio.to_thread(app.ctx.services.outbox.relay)
+                sent = await asyncio.to_thread(send)
                 app.ctx.counters.add("anxin_messages_sent_total", sent)
             except Exception as problem:
                 logger.warning("The outbox could not be read: %s", described(problem))
@@ -143,8 +181,36 @@ def _run_relay(app: Sanic) -> None:
 
     @app.after_server_start
     async def start(app: Sanic) -> None:
-        app.ctx.relay = asyncio.create_task(relay(app))
+        outbox = app.ctx.services.outbox
+        app.ctx.relays = [asyncio.create_task(relay(app, send)) for send in (outbox.relay_codes, outbox.relay)]
 
     @app.before_server_stop
     async def stop(app: Sanic) -> None:
-        app.ctx.relay.cancel()
+        app.ctx.services.outbox.stop()
+        for task in app.ctx.relays:
+            task.cancel()
+
+
+def _run_purge(app: Sanic) -> None:
+    """Delete what is kept too long once a day, in every replica: they do not get in each other's way."""
+
+    async def purge(app: Sanic) -> None:
+        await asyncio.sleep(FIRST_PURGE_SECONDS)
+        while True:
+            try:
+                for purged in await asyncio.to_thread(app.ctx.services.purge.run):
+                    app.ctx.counters.add("anxin_rows_purged_total", purged.rows)
+                    if purged.problem:
+                        logger.error("Not all of %s could be purged: %s", purged.name, purged.problem)
+            except Exception as problem:
+                logger.warning("The purge did not come to its end: %s", described(problem))
+            await asyncio.sleep(PURGE_EVERY_SECONDS)
+
+    @app.after_server_start
+    async def start(app: Sanic) -> None:
+        app.ctx.purge = asyncio.create_task(purge(app))
+
+    @app.before_server_stop
+    async def stop(app: Sanic) -> None:
+        app.ctx.services.purge.stop()
+        app.ctx.purge.cancel()

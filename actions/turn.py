@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from rasa_sdk.events import ActiveLoop, EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.security.errors import Refusal
+from bot.contracts.turn import Button
 
 T = TypeVar("T")
 Slots = dict[str, Any]
@@ -25,6 +26,7 @@ class Caller:
     institution: str
     language: str
     from_link: bool
+    notice: str = ""  # reference of the notice whose link opened the conversation
 
 
 def caller(tracker: Tracker) -> Caller:
@@ -35,6 +37,7 @@ def caller(tracker: Tracker) -> Caller:
         institution=said.get("institution", "hnyc"),
         language=said.get("language", "zh-Hant"),
         from_link=bool(said.get("link", True)),
+        notice=str(said.get("notice") or ""),
     )
 
 
@@ -43,9 +46,9 @@ async def call(use_case: Callable[..., T], *values: Any) -> T:
     return await asyncio.to_thread(use_case, *values)
 
 
-def say(dispatcher: CollectingDispatcher, refusal: Refusal) -> None:
-    """Say a refusal by its response name, with its facts."""
-    dispatcher.utter_message(response=refusal.response, **refusal.facts)
+def say(dispatcher: CollectingDispatcher, refusal: Refusal, buttons: Sequence[Button] = ()) -> None:
+    """Say a refusal by its response name, with its facts; `buttons` stand after those of the response."""
+    dispatcher.utter_message(response=refusal.response, buttons=[dict(button) for button in buttons], **refusal.facts)
 
 
 def leave_form() -> list[EventType]:

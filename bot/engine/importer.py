@@ -4,7 +4,8 @@ Rasa's own files (`data/flows`, `domain.yml`) are read as Rasa reads them. From 
 follow the rules that nobody should have to write by hand:
 
 * an intent with a response `utter_<intent>` is answered by it, and inside a form the form then asks again;
-* an intent with an action `action_open_<noun>` starts that flow, also from inside another form;
+* an intent with an action `action_open_<noun>` starts that flow, also from inside another form; inside the form of that
+  noun the form goes on (the flows of `verification_form` share it: there the action itself knows whose turn it is);
 * `cancel` leaves any form.
 """
 
@@ -139,14 +140,20 @@ def _rules(domain: Domain, responses: set[str]) -> Iterator[Rule]:
 
 def _opener(intent: str, domain: Domain) -> str | None:
     """Return the action that opens the flow of `intent`: the one whose noun `FLOW_NOUNS` names."""
-    action = f"action_open_{FLOW_NOUNS.get(intent, intent)}"
+    action = f"action_open_{FLOW_NOUNS[intent]}" if intent in FLOW_NOUNS else None
     return action if action in domain.user_actions else None
 
 
-# The flow's noun, used in file, form and action names, where it is not the intent itself.
+# The noun of each flow, used in the names of its action and, where it has one of its own, its form; a topic may be called
+# so as well (password_reissue).
 FLOW_NOUNS = {
     "unlock_password": "password_unlock",
+    "reissue_password": "password_reissue",
     "send_code": "one_time_code",
+    "renew_certificate": "certificate_renewal",
+    "not_me": "not_me",
+    "token_status": "token_status",
+    "check_notice": "notice_check",
     "report_error": "error_report",
     "report_status": "report_status",
 }

@@ -11,16 +11,21 @@ import pytest
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.one_time_code import ActionAskOtpChannel, ActionAskOtpCode, ValidateVerifiedForm
+from actions.one_time_code import ActionAskOtpChannel, ActionAskOtpCode, OneTimeCode
 from actions.services.ports import Message
+from actions.verification_form import ValidateVerificationForm
 from tests.actions.world import NORMAL, UNKNOWN, VERIFY, Person, World
 
-FORM = "one_time_code_form"
+FORM = "verification_form"
 
 
 def tracker(conversation: str = "c1", **slots: Any) -> Tracker:
     said = {"text": "", "metadata": {"institution": "hnyc", "language": "zh-Hant"}}
-    return Tracker(conversation, slots, said, [], False, None, {"name": FORM}, None)
+    return Tracker(conversation, {"purpose": VERIFY, **slots}, said, [], False, None, {"name": FORM}, None)
+
+
+def form_of(world: World) -> ValidateVerificationForm:
+    return ValidateVerificationForm(world.services, {VERIFY: OneTimeCode(world.services)})
 
 
 def ask(action: Any, at: Tracker) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -32,7 +37,7 @@ def ask(action: Any, at: Tracker) -> tuple[list[dict[str, Any]], list[dict[str, 
 
 def choose(world: World, channel: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     dispatcher = CollectingDispatcher()
-    form = ValidateVerifiedForm(world.services)
+    form = form_of(world)
     slots = asyncio.run(form.validate_otp_channel(channel, dispatcher, tracker(), {}))
     return slots, dispatcher.messages
 
@@ -85,7 +90,7 @@ def test_a_customer_does_not_wait_for_the_messenger(world: World) -> None:
     world.services.outbox._messenger = Slow()
 
     async def choose_sms() -> dict[str, Any]:
-        form = ValidateVerifiedForm(world.services)
+        form = form_of(world)
         try:
             return await asyncio.wait_for(form.validate_otp_channel("sms", CollectingDispatcher(), tracker(), {}), 3)
         finally:

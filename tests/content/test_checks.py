@@ -482,6 +482,28 @@ def test_a_fact_of_one_institution_is_not_on_the_page_of_all(world: World) -> No
     assert world.problem() == "Example Intl is other's, and this is read by customers of demo; remove it."
 
 
+def test_the_first_words_of_one_firm_are_read_by_its_customers_only(world: World) -> None:
+    world.page["links_demo"] = {"check": {"zh-Hant": "看簡訊", "zh-Hans": "看短信", "en": "Look"}}
+    world.page["links"] = {"check": {"zh-Hant": "看短訊", "zh-Hans": "看短信", "en": "Look"}}
+    assert world.problems() == []
+
+
+def test_the_first_words_for_all_are_read_by_who_has_none_of_their_own(world: World) -> None:
+    world.page["links"] = {"check": {"zh-Hant": "看短訊", "zh-Hans": "看短信", "en": "Look"}}
+    assert world.problems() == ["data/page/links.yml:2: 短訊 is not what people say in Taiwan; write 簡訊."]
+
+
+def test_the_first_words_of_one_firm_name_no_other(world: World) -> None:
+    world.page["links_demo"] = {"check": {"zh-Hant": "看", "zh-Hans": "看", "en": "Ask Example Intl"}}
+    assert world.problem() == "Example Intl is other's, and this is read by customers of demo; remove it."
+
+
+def test_a_placeholder_that_no_link_has_is_a_problem(world: World) -> None:
+    words = {"zh-Hant": "{time}{where}{numbered}", "zh-Hans": "{hotline}", "en": "{account}"}
+    world.page["links"] = {"login_success": words}
+    assert world.problem().startswith("{account} is not filled in here; write one of ")
+
+
 # --- the shared facts -------------------------------------------------------------------------------
 
 

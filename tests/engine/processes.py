@@ -40,6 +40,7 @@ def caller(institution: str = "hnyc", language: str = "zh-Hant") -> dict[str, An
         "reference": "C-TEST01",
         "message": str(uuid.uuid4()),
         "link": False,
+        "notice": "",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -237,6 +238,24 @@ def test_a_reference_is_found_as_it_is_stored(text: str) -> None:
 
 def test_a_reference_is_neither_a_day_nor_a_number() -> None:
     assert [one.entity for one in found("ER-20261120-2345 的進度")] == ["report_reference"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NT-20261120-7K3M-QXRT",
+        "nt20261120 7k3m qxrt",
+        "ＮＴ－２０２６１１２０－７Ｋ３Ｍ－ＱＸＲＴ",
+        "查NT - 20261120 - 7K3M - QXRT這封",
+    ],
+)
+def test_the_reference_of_a_notice_is_found_as_it_is_stored(text: str) -> None:
+    assert [(one.entity, one.value) for one in found(text)] == [("notice_reference", "NT-20261120-7K3M-QXRT")]
+
+
+def test_two_references_that_touch_do_not_overlap() -> None:
+    spans = [(one.start, one.end) for one in found("ER-20261120-NT20 261120-7K3M-QXRT NT-20261120-7K3M-QXRT")]
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 @pytest.mark.parametrize("text", ["UL-20261120-7K3M", "ER-2026112-7K3M", "order 20261120 1234"])

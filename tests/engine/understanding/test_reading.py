@@ -354,3 +354,38 @@ def test_an_institution_makes_its_own_topics_likelier(reader: Reader) -> None:
 def test_an_institution_that_nobody_knows_has_nothing_of_its_own(reader: Reader) -> None:
     # The gateway knows no other; the command refuses one. Reading does not depend on it.
     assert reader.read("客服電話幾號", "nowhere").understood.topic == "hotline"
+
+
+# --- a notice's reference -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "NT-20261120-7K3M-9PQR",
+        "查一下 NT-20261120-7K3M-9PQR",
+        "幫我看 nt 20261120 7k3m 9pqr 這封是真的嗎",
+        "这封邮件是不是你们发的 NT-20261120-7K3M-9PQR",
+        "is NT-20261120-7K3M-9PQR from you?",
+        "編號是ＮＴ－２０２６１１２０－７Ｋ３Ｍ－９ＰＱＲ",
+    ],
+)
+def test_a_notices_reference_is_looked_up(reader: Reader, message: str) -> None:
+    understood = reader.read(message, "hnyc").understood
+    assert (understood.topic, understood.decision) == ("check_notice", "answer")
+
+
+@pytest.mark.parametrize(
+    ("message", "topic"),
+    [
+        ("NT-20261120-7K3M-9PQR 有人盜用我的帳號 快幫我停用", "not_me"),
+        ("幫我解鎖密碼 NT-20261120-7K3M-9PQR", "unlock_password"),
+        ("I want to talk to a person about NT-20261120-7K3M-9PQR", "human"),
+    ],
+)
+def test_a_clear_wish_counts_more_than_the_reference_beside_it(reader: Reader, message: str, topic: str) -> None:
+    assert reader.read(message, "hnyc").understood.topic == topic
+
+
+def test_a_reports_reference_is_no_notices(reader: Reader) -> None:
+    assert reader.read("查一下 ER-20261120-7K3M", "hnyc").understood.topic == "report_status"
