@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from actions.security.errors import CommandKeyReused
 from actions.security.ledger import Command
-from actions.security.notices import EVENTS, Event, EventUnusable, plain_words
+from actions.security.notices import EVENTS, SECURITIES, Event, EventUnusable, plain_words
 from actions.security.secret import Secret
 from actions.services.decisions import SYSTEM, Decision, Decisions
 from actions.services.ledger import Ledger
@@ -87,7 +87,7 @@ class Events:
                 raise EventUnusable("at")
             self._keep(session, told, customer, now)
             kinds = self._core.happened(session, customer.account, event)
-            if event.kind == "password_unlocked":
+            if event.kind == "password_unlocked" and event.market == SECURITIES:
                 self._count_unlock(decision, told)
             told_of = self._notices.tell(session, customer, kinds, event, told.language, now, event_id=told.id)
             decision.done(told.id)

@@ -68,8 +68,10 @@ class Protection:
             reference = before.reference if before else self._begin(decision, institution, conversation, notice)
             self._core.suspend_login(session, account, f"suspend {reference}")
             if before is None:
-                command = Command(challenge.id, account, PURPOSE, "chat", {"reference": reference})
-                self._ledger.enter(session, command, decision.now(), self._zones[institution], conversation)
+                command = Command(reference, account, PURPOSE, "chat", {})
+                self._ledger.enter(
+                    session, command, decision.now(), self._zones[institution], conversation, receipt=reference
+                )
                 self._tell_staff(session, reference, institution, decision.now())
             decision.done(reference)
             return reference
@@ -91,13 +93,14 @@ class Protection:
         `name`: of the member of staff. Raise `ProtectionStays` without one. Lifting twice is lifting once.
         """
         with self._decisions.begin("lift_protection", reference, staff(name)) as decision:
-            row = decision.session.get(Row, reference, with_for_update=True)
+            row = self._held(decision.session, reference)
             lifted = rules.lift(_protection(row) if row else None, rules.HOTLINE, name, decision.now())
             if row is None or lifted is None or row.lifted_at:
                 return
             decision.about = row.account_id
             row.lifted_at, row.lifted_by = lifted.lifted_at, lifted.lifted_by
-            self._core.restore_login(decision.session, row.account_id, f"restore {reference}")
+            if not self._found(row).get("suspended_at"):  # what was suspended before is not ours to open
+                self._core.restore_login(decision.session, row.account_id, f"restore {reference}")
             decision.done(reference)
 
     def open_ones(self) -> list[tuple[str, str]]:
@@ -112,8 +115,19 @@ class Protection:
             row = decision.session.get_one(Row, reference)
             decision.about = row.account_id
             decision.done(reference)
-            found: Mapping[str, object] = json.loads(self._cipher.open(row.evidence_ciphertext, reference))
-            return found
+            return self._found(row)
+
+    def _held(self, session: Session, reference: str) -> Row | None:
+        """Return the row, locked after its account as `protect` does: the other way round two would wait for ever."""
+        row = session.get(Row, reference)
+        if row:
+            self._core.password(session, row.account_id)
+            session.refresh(row, with_for_update=True)
+        return row
+
+    def _found(self, row: Row) -> Mapping[str, object]:
+        found: Mapping[str, object] = json.loads(self._cipher.open(row.evidence_ciphertext, row.reference))
+        return found
 
     def _begin(self, decision: Decision, institution: str, conversation: str, notice: str) -> str:
         session, now, account = decision.session, decision.now(), decision.about
@@ -138,7 +152,9 @@ class Protection:
     def _tell_staff(self, session: Session, reference: str, institution: str, now: datetime) -> None:
         """Queue a message to the hotline: the reference and the time, nothing of the customer."""
         values = {"reference": reference, "time": event_time(now, self._zones[institution])}
-        self._outbox.add(session, "account_protected", "email", self._staff_mailbox or None, "zh-Hant", values)
+        self._outbox.add(
+            session, institution, "account_protected", "email", self._staff_mailbox or None, "zh-Hant", values
+        )
 
     def _evidence(self, decision: Decision, notice: str) -> Mapping[str, object]:
         """Return what would be asked later: what happened to the account lately, and which notices went out."""
@@ -149,6 +165,7 @@ class Protection:
         return {
             "began_with": notice,
             "locked_at": password.locked_at.isoformat() if password.locked_at else None,
+            "suspended_at": password.suspended_at.isoformat() if password.suspended_at else None,
             "events": [[row.event_id, row.kind, row.at.isoformat(), row.platform] for row in events],
             "notices": [[row.reference, row.kind, row.at.isoformat(), row.platform] for row in notices],
             "said_by": CUSTOMER,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from actions.bootstrap import Services, build
+from bot.rig.postgresql import PostgresServer
 from bot.settings import Settings, read_settings
-from tests.actions.storage.postgresql import PostgresServer
 from tests.actions.world import RecordingMessenger, SettableClock, World
 
 

@@ -12,7 +12,9 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -314,7 +316,10 @@ def test_a_body_said_to_be_encoded_is_refused_even_if_it_is_not(process: Process
 NO_JSON = [b"", b"{", b"[]", b"1", b"null", b'"x"', b"\xff", b"NaN", b"[" * 50_000, b'{"a":' * 50_000]
 
 
-@pytest.mark.parametrize("path", ["/webhook", "/internal/secrets", "/internal/reports"])
+HOTLINE = [f"/internal/hotline/{act}" for act in ("used-today", "unlock", "allow-codes", "lift-protection")]
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/internal/secrets", "/internal/reports", *HOTLINE])
 @pytest.mark.parametrize("body", NO_JSON, ids=lambda body: repr(body[:8]))
 def test_a_body_that_is_no_object_is_refused_without_a_word(process: Process, path: str, body: bytes) -> None:
     answer = process.send("POST", path, body)
@@ -454,6 +459,174 @@ def test_a_status_tells_where_the_report_stands_and_no_more(process: Process) ->
 def test_an_unknown_report_is_not_found(process: Process, reference: str) -> None:
     answer = process.send("GET", f"/internal/reports/{reference}")
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+# --- events (deploy/events.md) --------------------------------------------------------------------
+
+
+def event_of(**changed: Any) -> dict[str, Any]:
+    body = {
+        "id": secrets.token_hex(16),
+        "kind": "login",
+        "institution": "hnyc",
+        "account": "900018",
+        "at": datetime.now(UTC).isoformat(),
+        "platform": "測試平台",
+    }
+    return {name: value for name, value in {**body, **changed}.items() if value is not None}
+
+
+def tell(process: Process, **changed: Any) -> httpx.Response:
+    return process.post("/internal/events", event_of(**changed))
+
+
+def test_an_event_is_answered_with_the_references_of_its_notices(process: Process) -> None:
+    answer = tell(process)
+    assert answer.status_code == 202
+    (reference,) = answer.json()["notices"]
+    assert reference.startswith("NT-")
+
+
+def test_the_same_event_again_has_the_same_references(process: Process) -> None:
+    event = event_of()
+    answers = [process.post("/internal/events", event) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_the_same_event_many_times_at_once_is_one(process: Process) -> None:
+    event = event_of()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: process.post("/internal/events", event), range(20)))
+    assert [answer.status_code for answer in answers] == [202] * 20
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_other_content_under_the_same_id_is_a_conflict(process: Process) -> None:
+    event = event_of()
+    process.post("/internal/events", event)
+    answer = process.post("/internal/events", {**event, "platform": "另一個平台"})
+    assert (answer.status_code, answer.json()) == (409, {"error": "other_content"})
+
+
+def test_an_event_of_futures_makes_no_notice(process: Process) -> None:
+    answer = tell(process, market="futures")
+    assert (answer.status_code, answer.json()) == (202, {"notices": []})
+
+
+@pytest.mark.parametrize("account", ["", "700018", "900068", CANARY])
+def test_an_event_about_an_unknown_account_is_not_found_and_not_echoed(process: Process, account: str) -> None:
+    answer = tell(process, account=account)
+    assert (answer.status_code, answer.json()) == (404, {"error": "unknown_account"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": None},
+        {"kind": None},
+        {"account": None},
+        {"at": None},
+        {"institution": None},
+        {"institution": "nobody"},
+        {"institution": 7},
+        {"id": "short"},
+        {"id": "x" * 65},
+        {"id": "demo event 1"},
+        {"id": "１２３４５６７８"},
+        {"id": "demo-event\n"},
+        {"kind": CANARY},
+        {"kind": ["login"]},
+        {"at": "yesterday"},
+        {"at": "2026-11-20T10:00:00"},
+        {"at": "0001-01-01T00:00:00+00:00"},
+        {"at": "0001-01-01T00:00:00+23:59"},
+        {"at": "9999-12-31T23:59:59-23:59"},
+        {"at": 1763600000},
+        {"locked": "yes"},
+        {"locked": 1},
+        {"language": "fr"},
+        {"language": "../en"},
+        {"platform": ""},
+        {"platform": "\x00"},
+        {"platform": "\ud800"},
+        {"platform": "x" * 501},
+        {"platform": {CANARY: CANARY}},
+        {"account": 900018},
+        {"more": CANARY},
+    ],
+    ids=lambda changed: str(changed)[:40],
+)
+def test_what_is_no_event_is_refused_without_an_echo(process: Process, changed: dict[str, Any]) -> None:
+    answer = tell(process, **changed)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unusable")
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize("body", NO_JSON, ids=lambda body: repr(body[:8]))
+def test_an_event_that_is_no_object_is_refused(process: Process, body: bytes) -> None:
+    assert process.send("POST", "/internal/events", body).status_code == 400
+
+
+@pytest.mark.parametrize(("days", "status"), [(-6.99, 202), (-7.01, 400), (0.003, 202), (0.01, 400)])
+def test_an_event_is_taken_for_seven_days_and_not_from_the_future(process: Process, days: float, status: int) -> None:
+    assert tell(process, at=(datetime.now(UTC) + timedelta(days=days)).isoformat()).status_code == status
+
+
+# --- the hotline ----------------------------------------------------------------------------------
+
+CALLER = {"institution": "hnyc", "account": "900028", "staff": "demo staff"}
+
+
+def call_hotline(process: Process, act: str, **body: Any) -> httpx.Response:
+    return process.post(f"/internal/hotline/{act}", {**CALLER, **body})
+
+
+def test_the_hotline_unlocks_once_a_day_and_the_same_command_once(process: Process) -> None:
+    key = secrets.token_hex(16)
+    first, again = (call_hotline(process, "unlock", key=key, language="zh-Hant") for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert first.json()["receipt"].startswith("UL-")
+    other = call_hotline(process, "unlock", key=secrets.token_hex(16), language="zh-Hant")
+    assert (other.status_code, other.json()["refusal"]) == (409, "utter_unlock_done_today")
+    used = call_hotline(process, "used-today").json()["used"]
+    assert [(entry["kind"], entry["channel"], entry["receipt"]) for entry in used] == [
+        ("unlock_password", "hotline", first.json()["receipt"])
+    ]
+
+
+@pytest.mark.parametrize("account", ["700018", CANARY])
+@pytest.mark.parametrize("act", ["used-today", "allow-codes"])
+def test_a_caller_without_an_account_is_refused_without_an_echo(process: Process, act: str, account: str) -> None:
+    answer = call_hotline(process, act, account=account)
+    assert (answer.status_code, answer.json()) == (409, {"refusal": "utter_secret_gone", "facts": {}})
+
+
+def test_the_hotline_opens_an_account_to_codes(process: Process) -> None:
+    answer = call_hotline(process, "allow-codes")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"key": "k" * 65},
+        {"key": "short"},
+        {"key": "two words"},
+        {"language": "fr"},
+        {"language": "../en"},
+        {"staff": ""},
+    ],
+    ids=str,
+)
+def test_what_is_no_command_is_refused(process: Process, changed: dict[str, str]) -> None:
+    answer = call_hotline(process, "unlock", **{"key": secrets.token_hex(16), "language": "en", **changed})
+    assert (answer.status_code, answer.content) == (400, b"")
+
+
+def test_a_protection_that_nobody_has_is_lifted_without_effect(process: Process) -> None:
+    body = {"reference": "NM-20261120-2222", "staff": "demo staff"}
+    assert process.post("/internal/hotline/lift-protection", body).status_code == 204
 
 
 # --- health ---------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ VALUES = {
     "branch_number": "0000",
     "masked_account": "9____8",
     "agent": "測試營業員",
+    "receipt": "UL-20261120-7K3M",
 }
 GREETING = {"zh-Hant": "親愛的客戶，您好", "zh-Hans": "尊敬的客户，您好", "en": "Dear customer,"}
 TAIPEI = {"zh-Hant": "（台北時間）", "zh-Hans": "（台北时间）", "en": "(Taipei time)"}
@@ -108,15 +109,16 @@ class Read(HTMLParser):
 
 
 def templates() -> JinjaTemplates:
-    return JinjaTemplates({**HNYC.placeholders, "brand": HNYC.brand})
+    return JinjaTemplates({"hnyc": {**HNYC.placeholders, "brand": HNYC.brand, "jurisdiction": HNYC.jurisdiction}})
 
 
 def values_of(kind: str) -> dict[str, str]:
-    return {name: VALUES[name] for name in ("time", "reference", "link", *STATES[kind])}
+    receipt = ("receipt",) if kind == "password_unlocked" else ()  # an unlock by ourselves
+    return {name: VALUES[name] for name in ("time", "reference", "link", *STATES[kind], *receipt)}
 
 
 def written(kind: str, language: str, **others: str) -> tuple[str, str, str]:
-    return templates().render(kind, "email", language, {**values_of(kind), **others})
+    return templates().render(kind, "email", language, {**values_of(kind), **others}, "hnyc")
 
 
 def columns(line: str) -> int:
@@ -128,6 +130,15 @@ def squeezed(text: str) -> str:
 
 
 # --- what is said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_unlock_elsewhere_has_no_receipt_and_no_line_for_one(language: str) -> None:
+    _, text, html = written("password_unlocked", language, receipt="")
+    ours = written("password_unlocked", language)[1]
+    assert text.count("\n") < ours.count("\n")
+    assert VALUES["receipt"] not in text + html
+    assert not re.search(r"(收據編號|收据编号|Receipt)", text + html)
 
 
 def test_there_are_the_six_notices_and_no_other() -> None:
@@ -189,15 +200,14 @@ def test_every_value_is_needed_but_the_link(kind: str, language: str) -> None:
     # Half a notice is none; without a token the link is the plain address of the chat.
     for name in sorted({*values_of(kind)} - {"link"}):
         with pytest.raises(UndefinedError):
-            templates().render(kind, "email", language, {k: v for k, v in values_of(kind).items() if k != name})
+            templates().render(kind, "email", language, {k: v for k, v in values_of(kind).items() if k != name}, "hnyc")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_without_a_token_the_link_is_the_address_of_the_chat(language: str) -> None:
-    values = {name: value for name, value in values_of("login_success").items() if name != "link"}
-    _, text, html = templates().render("login_success", "email", language, values)
-    assert HNYC.placeholders["chat_link"] in text
-    assert ("a", "href", HNYC.placeholders["chat_link"]) in Read(html).attributes
+@every
+def test_a_notice_without_its_link_is_none(kind: str, language: str) -> None:
+    values = {name: value for name, value in values_of(kind).items() if name != "link"}
+    with pytest.raises(UndefinedError):
+        templates().render(kind, "email", language, values, "hnyc")
 
 
 @every

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations, product
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,6 +21,8 @@ from actions.security.certificate_renewal import (
     confirm,
     give_birth_date,
     install,
+    lasts_until,
+    may_check,
     may_verify,
     not_mine,
     opens_on,
@@ -138,6 +142,14 @@ def test_without_a_valid_certificate_there_is_no_way_here(certificates: list[Cer
         way_for(certificates, MINE, START, TAIPEI)
 
 
+def test_it_lasts_as_long_as_the_last_that_is_valid() -> None:
+    later = START + timedelta(days=200)
+    several = [certificate(later), certificate(), certificate(later + SECOND, revoked_at=START)]
+    assert lasts_until(several, MINE, START) == later
+    with pytest.raises(RenewalNoCertificate):
+        lasts_until([certificate(START)], MINE, START)
+
+
 def test_of_several_certificates_the_longest_lasting_counts() -> None:
     several = [certificate(), certificate(START + timedelta(days=200)), certificate(START)]
     assert way_for(several, MINE, START, TAIPEI) is Way.APPLY
@@ -225,6 +237,22 @@ def test_not_mine_undoes_nothing_that_is_done() -> None:
     assert not_mine(done) == done
 
 
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.BIRTH_DATE])
+def test_a_birth_date_is_compared_only_where_it_is_asked(step: Step) -> None:
+    may_check(until(Step.BIRTH_DATE), 2, START)
+    renewal = replace(until(Step.BIRTH_DATE), step=step)
+    with pytest.raises(RenewalStopped if step is Step.STOPPED else RenewalOutOfOrder):
+        may_check(renewal, 2, START)
+
+
+def test_and_only_in_time_and_from_the_newest_page() -> None:
+    may_check(until(Step.BIRTH_DATE), 2, START + AUTHORITY_LASTS - MILLISECOND)
+    with pytest.raises(RenewalTooLate):
+        may_check(until(Step.BIRTH_DATE), 2, START + AUTHORITY_LASTS)
+    with pytest.raises(RenewalOutOfOrder):
+        may_check(until(Step.BIRTH_DATE), 1, START)
+
+
 # --- left and resumed -----------------------------------------------------------------------------
 
 
@@ -259,6 +287,19 @@ def test_and_for_no_step_after_it(age: timedelta) -> None:
         confirm(until(Step.CONFIRM), 3, START + age)
     with pytest.raises(RenewalTooLate):
         give_birth_date(until(Step.BIRTH_DATE), 2, True, START + age)
+
+
+@pytest.mark.parametrize("step", [Step.CODE, Step.BIRTH_DATE, Step.CONFIRM, Step.INSTALL])
+def test_its_own_code_goes_on_and_another_begins_anew(step: Step) -> None:
+    assert resumed(until(step), START, "c1") == until(step)
+    again = resumed(until(step), START, "c2")
+    assert (again.step, again.challenge, again.sent_at, again.verified_at) == (Step.DESTINATION, None, None, None)
+    assert again.taken == until(step).taken + 1
+
+
+def test_wrong_birth_dates_stay_counted_with_another_code() -> None:
+    once = give_birth_date(until(Step.BIRTH_DATE), 2, False, START).renewal
+    assert resumed(once, START, "c2").wrong_birth_dates == 1
 
 
 def test_a_page_from_before_it_was_resumed_is_refused() -> None:
@@ -361,3 +402,13 @@ def test_nothing_goes_on_after_it_is_done(name: str) -> None:
     done, _ = install(until(Step.INSTALL), 4, GOOD, START, TAIPEI)
     with pytest.raises(RenewalOutOfOrder):
         ACTS[name](done, done.taken)
+
+
+# --- of the institution's zone, wherever the process runs -----------------------------------------
+
+
+@pytest.mark.parametrize(("zone", "way"), [(TAIPEI, Way.APPLY), (ZoneInfo("America/New_York"), Way.RENEW)])
+def test_the_last_day_is_one_of_the_institution(zone: ZoneInfo, way: Way) -> None:
+    # 1 April in Taipei, whose window opens on 1 March; 31 March in New York, whose window opens on 28 February.
+    certificates = [certificate(datetime(2027, 3, 31, 16, 30, tzinfo=UTC))]
+    assert way_for(certificates, MINE, datetime(2027, 2, 28, 12, 0, tzinfo=zone), zone) is way

@@ -98,7 +98,16 @@ def test_an_identity_is_not_the_seed_of_a_strangers_destinations() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["demo@example.com", "0930000678", "+886 930-000-678", "(02) 412-8889", "4128889", "demo+1@mail.example.tw"]
+    "text",
+    [
+        "demo@example.com",
+        "0930000678",
+        "+886 930-000-678",
+        "(02) 412-8889",
+        "4128889",
+        "1" * 15,
+        "demo+1@mail.example.tw",
+    ],
 )
 def test_a_phone_or_a_mailbox_is_a_contact(text: str) -> None:
     assert looks_like_contact(text)
@@ -114,3 +123,21 @@ def test_anything_else_is_no_contact(text: str) -> None:
 @pytest.mark.parametrize(("text", "shown"), [("demo@example.com", "d**@example.com"), ("0930000678", "093***678")])
 def test_a_contact_is_shown_back_masked(text: str, shown: str) -> None:
     assert mask_contact(text) == shown
+
+
+def test_a_mailbox_without_a_domain_shows_its_first_character_only() -> None:
+    assert mask_email("zdemo") == "z**@"
+
+
+@pytest.mark.parametrize(
+    ("account", "sms", "email"),
+    [
+        ("900010", "090***309", "q**@example.com"),
+        ("900011", "095***250", "k**@example.org"),
+        ("900012", "099***144", "j**@example.org"),
+        ("900013", "090***272", "e**@example.com"),
+    ],
+)
+def test_a_strangers_destinations_stay_the_same_with_a_newer_version(account: str, sms: str, email: str) -> None:
+    shown = plausible_destinations(b"pepper", "hnyc", account, "1981-01-01", DOMAINS)
+    assert shown == {"sms": sms, "email": email}

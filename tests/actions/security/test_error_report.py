@@ -50,3 +50,7 @@ def test_a_fingerprint_knows_which_field_a_text_stands_in() -> None:
     assert fingerprint(replace(CONTENT, description="a", since="b")) != fingerprint(
         replace(CONTENT, description="b", since="a")
     )
+
+
+def test_a_stored_fingerprint_is_known_to_a_newer_version() -> None:
+    assert fingerprint(CONTENT) == "dd008e28906c803f3be27c90be9d9bb3ab4942bd8db70d6c5d5fff4f869defc4"

@@ -306,3 +306,27 @@ def test_no_order_of_guesses_passes_a_limit() -> None:
         over += max(by_day.values()) > 30
     told(sequences=sequences, tried=tried, evaluated=evaluated, over_a_limit=over)
     assert over == 0
+
+
+# --- of the institution's day, wherever the process runs ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "counted"),
+    [
+        (TAIPEI, WrongGuesses(date(2026, 11, 21), 1)),
+        (ZoneInfo("America/New_York"), WrongGuesses(date(2026, 11, 20), 10_001)),
+    ],
+)
+def test_the_budget_over_all_accounts_is_of_the_institutions_day(zone: ZoneInfo, counted: WrongGuesses) -> None:
+    before, now, rules = (
+        WrongGuesses(date(2026, 11, 20), 10_000),
+        datetime(2026, 11, 20, 16, 30, tzinfo=UTC),
+        GuessRules(zone),
+    )
+    assert count_wrong(before, now, rules) == counted
+    if counted.wrong == 1:
+        may_guess_at_all(before, now, rules)
+        return
+    with pytest.raises(GuessesPaused):
+        may_guess_at_all(before, now, rules)

@@ -62,6 +62,8 @@ def test_an_account_number_is_letters_and_digits_or_refused(text: str) -> None:
         "民國72年5月17日",
         "民国72年5月17号",
         "ROC 72/5/17",
+        "R.O.C. 72/5/17",
+        "roc 72/5/17",
         "0720517",
         "720517",
         "０７２／０５／１７",
@@ -112,6 +114,7 @@ def test_a_birth_date_at_the_edge_of_a_calendar_is_read(entered: str, born: date
         "05/17/1983",
         "072/05/17/1",
         "٠٧٢/٠٥/١٧",
+        "٠٧٢٠٥١٧",
         "-72/05/17",
         "072_05_17",
         "seventy-two",
@@ -156,3 +159,9 @@ def test_the_refusal_does_not_quote_what_was_entered() -> None:
     with pytest.raises(BirthDateUnreadable) as refused:
         read_birth_date(Secret("072/02/30"), TODAY)
     assert "072" not in f"{refused.value!r}{refused.value.__cause__!r}{refused.value.facts}"
+
+
+def test_a_life_may_last_130_years_and_no_longer() -> None:
+    assert read_birth_date(Secret("1900-01-01"), date(2030, 12, 31)) == date(1900, 1, 1)
+    with pytest.raises(BirthDateUnreadable):
+        read_birth_date(Secret("1900-12-31"), date(2031, 1, 1))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_a_fingerprint_shows_nothing() -> None:
 
 @pytest.mark.parametrize("changes", [{"key": ""}, {"kind": "transfer"}, {"channel": "fax"}])
 def test_what_the_ledger_does_not_keep_is_no_command(changes: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="of the ledger"):
+    with pytest.raises(ValueError, match=r"^a command has a key, a kind and a channel of the ledger$"):
         replace(COMMAND, **changes)  # type: ignore[arg-type]
 
 
@@ -204,3 +205,25 @@ def test_an_entry_is_what_was_done() -> None:
         "chat",
         START,
     )
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_an_entry_has_a_receipt_and_the_channel_it_came_by(channel: str) -> None:
+    made = enter(replace(COMMAND, channel=channel), [], START, TAIPEI, PEPPER)
+    assert made.channel == channel
+    assert made.receipt.startswith("UL-20261120-")
+
+
+def test_a_stored_fingerprint_is_known_to_a_newer_version() -> None:
+    command = replace(COMMAND, kind="software_token", content={"app": "測試"})
+    assert fingerprint(command, PEPPER) == "c65deae8874a33b9a0d31c439241c66437c20e813cbde68898e89c97401bcf34"
+
+
+@pytest.mark.parametrize(("zone", "allowed"), [(TAIPEI, True), (ZoneInfo("America/New_York"), False)])
+def test_the_day_is_one_of_the_institution_wherever_the_process_runs(zone: ZoneInfo, allowed: bool) -> None:
+    now = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
+    if allowed:
+        assert enter(replace(COMMAND, key="key-two"), [FIRST], now, zone, PEPPER).day == date(2026, 11, 21)
+        return
+    with pytest.raises(UnlockDoneToday):
+        enter(replace(COMMAND, key="key-two"), [FIRST], now, zone, PEPPER)

@@ -214,3 +214,23 @@ def test_a_reference_names_its_day() -> None:
 
 def test_references_do_not_repeat_in_a_day_of_notices() -> None:
     assert len({new_notice_reference(date(2026, 11, 20)) for _ in range(20_000)}) == 20_000
+
+
+# --- of the institution's zone; and what a refusal says -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"), [(TAIPEI, "2026/11/20 10:00:07"), (ZoneInfo("America/New_York"), "2026/11/19 21:00:07")]
+)
+def test_a_notice_tells_the_time_where_the_institution_is(zone: ZoneInfo, time: str) -> None:
+    (notice,) = notices_of(event(), zone)
+    assert notice.values["time"] == time
+
+
+def test_the_shortest_account_that_a_mask_hides_something_of_has_three_characters() -> None:
+    (notice,) = notices_of(event("password_reissued", account="987"), TAIPEI)
+    assert notice.values["masked_account"] == "9_7"
+
+
+def test_an_unusable_event_says_which_values_are_missing() -> None:
+    assert str(EventUnusable("branch", "agent")) == "not usable: branch, agent"

@@ -1,8 +1,9 @@
-"""The rules of one-time passwords: how codes are made, read, kept and allowed (G2, G3, G6, G8, G10, G11)."""
+"""The rules of one-time passwords: how codes are made, read, kept and allowed (G2, G3, G6, G9, G10, G11)."""
 
 from __future__ import annotations
 
 import ast
+import re
 import secrets
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -19,13 +20,13 @@ from actions.security.errors import (
     OtpRefusal,
     OtpSuperseded,
     OtpUsed,
-    ResendTooSoon,
 )
 from actions.security.one_time_password import (
+    AUTHORITY_LASTS,
     Challenge,
+    destination_digest,
     digest,
     may_be_tried,
-    may_send_again,
     new_code,
     read_code,
 )
@@ -116,6 +117,8 @@ def test_a_code_tells_nothing_about_the_next() -> None:
         ("[華南永昌] Your code is 123456, valid for 5 minutes.", "123456"),
         ("碼是123456，再說一次：123456", "123456"),
         ("我的驗證碼是１２３４５６", "123456"),
+        ("驗證碼 123 456，5 分鐘內有效", "123456"),
+        ("Your code is 123-456, again: 123456", "123456"),
     ],
 )
 def test_a_code_is_read_as_it_is_commonly_entered(entered: str, code: str) -> None:
@@ -212,27 +215,32 @@ def test_two_codes_have_one_digest_only_if_they_are_one(first: str, second: str)
     assert same == (first == second)
 
 
-# --- sent again (G8) ------------------------------------------------------------------------------
+# --- bound (G9) -----------------------------------------------------------------------------------
 
 
-def test_a_first_code_may_always_be_sent() -> None:
-    may_send_again(None, START)
+def test_a_destination_is_kept_as_a_digest() -> None:
+    kept = destination_digest(b"pepper", "sms", "0930000678")
+    assert re.fullmatch(r"[0-9a-f]{64}", kept)
+    assert "0930000678" not in kept
 
 
-def test_another_code_may_not_be_sent_a_millisecond_early() -> None:
-    with pytest.raises(ResendTooSoon) as refused:
-        may_send_again(challenge(), START + RESEND - MILLISECOND)
-    assert refused.value.facts == {"seconds": 1}
+@pytest.mark.parametrize(
+    "other",
+    [(b"salt", "sms", "0930000678"), (b"pepper", "email", "0930000678"), (b"pepper", "sms", "0930000679")],
+    ids=["pepper", "channel", "address"],
+)
+def test_a_destination_belongs_to_its_pepper_channel_and_address(other: tuple[bytes, str, str]) -> None:
+    assert destination_digest(*other) != destination_digest(b"pepper", "sms", "0930000678")
 
 
-def test_another_code_may_be_sent_at_the_moment_said() -> None:
-    may_send_again(challenge(), START + RESEND)
+@pytest.mark.parametrize("act", ["verify_identity", "unlock_password", "reissue_password", "protect_account"])
+def test_what_is_done_at_once_is_allowed_for_five_minutes(act: str) -> None:
+    assert timedelta(minutes=5) == AUTHORITY_LASTS[act]
 
 
-def test_the_wait_is_said_in_whole_seconds_rounded_up() -> None:
-    with pytest.raises(ResendTooSoon) as refused:
-        may_send_again(challenge(), START + timedelta(seconds=0.5))
-    assert refused.value.facts == {"seconds": 60}
+@pytest.mark.parametrize("look", ["renew_certificate", "token_status", "check_notice"])
+def test_what_only_tells_or_has_steps_is_allowed_for_fifteen_minutes(look: str) -> None:
+    assert timedelta(minutes=15) == AUTHORITY_LASTS[look]
 
 
 # --- tried (G3, G6) -------------------------------------------------------------------------------

@@ -23,7 +23,15 @@ MINE = "demo-hnyc-900018"
 LATER = START + timedelta(hours=1)
 PROTECTED = protect(None, MINE, "NM-20261120-7K3M", "conversation-one", START)
 LIFTED = lift(PROTECTED, "hotline", "staff-one", LATER)
-OPEN = ("verify_identity", "protect_account", "report_error", "check_notice", "report_status", "lift_protection")
+OPEN = (
+    "verify_identity",
+    "protect_account",
+    "report_error",
+    "check_notice",
+    "report_status",
+    "token_status",
+    "lift_protection",
+)
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))
@@ -52,7 +60,8 @@ def test_questions_reports_and_proving_who_one_is_stay_open(purpose: str) -> Non
 
 
 def test_everything_that_needs_proof_is_an_act_or_known_to_stay_open() -> None:
-    assert set(NEEDED) - ACTS == {"login", "verify_identity", "protect_account", "lift_protection"}
+    looks = {"token_status", "check_notice"}
+    assert set(NEEDED) - ACTS - looks == {"login", "verify_identity", "protect_account", "lift_protection"}
 
 
 def test_saying_it_again_keeps_the_first_reference() -> None:
@@ -89,3 +98,13 @@ def test_who_lifted_it_first_stays_on_record() -> None:
 
 def test_where_there_is_none_there_is_nothing_to_lift() -> None:
     assert lift(None, "hotline", "staff-one", LATER) is None
+
+
+def test_a_protection_is_what_was_said_when_and_where() -> None:
+    made = protect(None, MINE, "NM-20261120-7K3M", "conversation-one", START)
+    assert made == Protection(MINE, "NM-20261120-7K3M", START, "conversation-one")
+
+
+def test_lifting_changes_nothing_but_who_and_when() -> None:
+    lifted = lift(Protection(MINE, "NM-20261120-7K3M", START, "conversation-one"), "hotline", "staff-one", LATER)
+    assert lifted == Protection(MINE, "NM-20261120-7K3M", START, "conversation-one", LATER, "staff-one")

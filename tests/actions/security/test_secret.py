@@ -94,3 +94,11 @@ def test_two_secrets_are_equal_if_their_values_are() -> None:
 
 def test_a_secret_never_equals_a_plain_text() -> None:
     assert Secret("123456") != "123456"
+
+
+def test_a_secret_says_what_it_is_and_why_it_refuses() -> None:
+    assert repr(Secret(CANARY)) == "Secret(*****)"
+    with pytest.raises(TypeError, match=r"^a Secret is not a key$"):
+        hash(Secret(CANARY))
+    with pytest.raises(TypeError, match=r"^a Secret is not pickled$"):
+        pickle.dumps(Secret(CANARY))

@@ -435,3 +435,8 @@ def test_a_customer_is_told_until_when_it_is_frozen(
 
 def test_a_freeze_stays_when_the_token_is_given_up() -> None:
     assert status_for_customer(disable(FROZEN, App.INVEST), START).frozen_until == START + DAY
+
+
+@pytest.mark.parametrize(("app", "wait"), [(App.INVEST, timedelta(0)), (App.BANK, timedelta(hours=6))])
+def test_an_app_has_it_from_the_moment_of_enrolment(app: App, wait: timedelta) -> None:
+    assert enrol(SoftwareToken(), app, PHONE, START, RULES).places == (Place(app, START, START + wait),)

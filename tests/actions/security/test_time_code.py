@@ -249,3 +249,12 @@ def test_random_entries_agree_with_a_set_of_used_steps() -> None:
                 last = found
     told(sequences=sequences, entries=steps, doubled=doubled)
     assert doubled == 0
+
+
+def test_steps_are_of_one_length_before_1970_too() -> None:
+    assert [step_at(datetime.fromtimestamp(time, UTC), TimeCodeRules()) for time in (-61, -60, -1, 0)] == [
+        -2,
+        -1,
+        -1,
+        0,
+    ]

@@ -252,6 +252,81 @@ def test_whatever_follows_a_used_code_is_told_that_it_was_used(world: World, cod
         world.enter("c1", wrong_for(code))
 
 
+# --- a login to the chat (notices.yml: login_success) ---------------------------------------------
+
+
+def test_a_right_code_sends_the_notice_of_a_login_to_the_online_customer_service(world: World, code: str) -> None:
+    world.enter("c1", code)
+    (letter,) = world.letters()
+    assert (letter.to, letter.subject) == ("zdemo@example.com", "「華南永昌」登入成功通知!")
+    assert not [words for words in ("線上客服", "2026/11/20 10:00:00") if words not in letter.text]
+
+
+def test_a_wrong_code_sends_no_notice(world: World, code: str) -> None:
+    refusal_of(lambda: world.enter("c1", wrong_for(code)))
+    assert (world.letters(), world.counts()["notice"]) == ([], 0)
+
+
+def test_the_same_call_again_sends_no_second_notice(world: World, code: str) -> None:
+    reference = world.enter("c1", code)
+    world.services.one_time_password.verify("c1", VERIFY, reference)
+    assert len(world.letters()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("zh-Hant", "親愛的客戶"), ("zh-Hans", "尊敬的客户"), ("en", "Dear customer")]
+)
+def test_the_notice_is_in_the_language_of_the_conversation(world: World, code: str, language: str, words: str) -> None:
+    reference = world.put("c1", "code", code)
+    world.services.one_time_password.verify("c1", VERIFY, reference, language)
+    assert words in world.letters()[0].text
+
+
+def test_an_account_without_a_mailbox_logs_in_without_a_notice(world: World, code: str) -> None:
+    world.execute(update(Account).where(Account.id == NORMAL.account).values(email=None))
+    world.enter("c1", code)
+    assert world.letters() == []
+
+
+def test_an_institution_without_notices_sends_none_for_a_login(world: World) -> None:
+    world.identify("c1", Person("900088", "1988/08/08"), institution="icbca")
+    world.enter("c1", world.send_code("c1", "token_status"), "token_status")
+    assert (world.letters(), world.counts()["notice"]) == ([], 0)
+
+
+# --- what a right code allows (G9, G21) -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("purpose", "minutes"), [(VERIFY, 5), (UNLOCK, 5), ("renew_certificate", 15), ("check_notice", 15)]
+)
+def test_a_right_code_allows_its_purpose_for_as_long_as_that_takes(world: World, purpose: str, minutes: int) -> None:
+    world.is_verified("c1", NORMAL, purpose)
+    allowed = world.services.one_time_password.is_verified
+    world.clock.pass_(minutes=minutes, milliseconds=-1)
+    assert allowed("c1", purpose)
+    world.clock.pass_(milliseconds=1)
+    assert not allowed("c1", purpose)
+
+
+def test_a_right_code_allows_nothing_else_and_nowhere_else(world: World, code: str) -> None:
+    world.enter("c1", code)
+    allowed = world.services.one_time_password.is_verified
+    assert [allowed("c1", VERIFY), allowed("c1", UNLOCK), allowed("c2", VERIFY)] == [True, False, False]
+
+
+def test_a_spent_code_allows_nothing_more(world: World) -> None:
+    world.is_verified("c1", LOCKED)
+    world.unlock("c1")
+    assert not world.services.one_time_password.is_verified("c1", UNLOCK)
+
+
+def test_a_clock_set_back_before_the_entry_allows_nothing(world: World, code: str) -> None:
+    world.enter("c1", code)
+    world.clock.pass_(milliseconds=-1)
+    assert not world.services.one_time_password.is_verified("c1", VERIFY)
+
+
 # --- wrong (G6) -----------------------------------------------------------------------------------
 
 

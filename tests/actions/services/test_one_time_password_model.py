@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import ClassVar
@@ -19,8 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from actions.bootstrap import build
 from actions.security.errors import OtpRefusal
 from bot.settings import read_settings
+from tests.actions.security.rounds import rounds
 from tests.actions.world import (
     NORMAL,
+    TAIPEI,
     UNLOCK,
     VERIFY,
     RecordingMessenger,
@@ -31,6 +33,9 @@ from tests.actions.world import (
 )
 
 LIFE, WAIT, TRIES = timedelta(seconds=300), timedelta(seconds=60), 3
+A_DAY, IN_A_ROW = 30, 20
+MOST_SENDS = {timedelta(hours=1): 5, timedelta(hours=24): 10}
+HOUR = 3_600_000
 conversations, purposes = st.sampled_from(["c1", "c2"]), st.sampled_from([VERIFY, UNLOCK])
 
 
@@ -50,9 +55,20 @@ class Model:
     """What codes of one customer should do, in two conversations and for two purposes."""
 
     sent: list[Sent] = field(default_factory=list)
+    guesses: list[date] = field(default_factory=list)  # the day of each that was evaluated
+    in_a_row: int = 0
+    closed: bool = False
 
-    def may_send(self, purpose: str, now: datetime) -> bool:
-        return all(now >= s.at + WAIT for s in self.sent if s.purpose == purpose)
+    def why_not_send(self, purpose: str, now: datetime) -> str | None:
+        """Return the refusal that lasts longest, the limit's where both end at once."""
+        soon = max((s.at + WAIT for s in self.sent if s.purpose == purpose), default=now)
+        room = now
+        for span, most in MOST_SENDS.items():
+            ends = sorted(s.at + span for s in self.sent if s.at + span > now)
+            room = max([room, *ends[-most:][:1]]) if len(ends) >= most else room
+        if max(soon, room) <= now:
+            return None
+        return "SendsUsedUp" if room >= soon else "ResendTooSoon"
 
     def send(self, conversation: str, purpose: str, code: str, now: datetime) -> None:
         for s in self.sent:
@@ -68,10 +84,15 @@ class Model:
             return "OtpUsed" if newest.used else "OtpSuperseded"
         if newest.wrong == TRIES or now >= newest.at + LIFE:
             return "OtpExhausted" if newest.wrong == TRIES else "OtpExpired"
+        today = now.astimezone(TAIPEI).date()
+        if self.closed or self.guesses.count(today) >= A_DAY:
+            return "GuessesHotlineOnly" if self.closed else "GuessesUsedUp"
+        self.guesses.append(today)
         if code == newest.code:
-            newest.used = True
+            newest.used, self.in_a_row = True, 0
             return None
-        newest.wrong += 1
+        newest.wrong, self.in_a_row = newest.wrong + 1, self.in_a_row + 1
+        self.closed |= self.in_a_row >= IN_A_ROW
         known = next((s for s in here if s.code == code), None)
         if known is None:
             return "OtpWrong"
@@ -104,8 +125,9 @@ class Codes(RuleBasedStateMachine):
     @rule(conversation=conversations, purpose=purposes)
     def send(self, conversation: str, purpose: str) -> None:
         self.identified(conversation)
-        if not self.model.may_send(purpose, self.clock.now()):
-            assert refusal_of(lambda: self.world.send(conversation, purpose)) == "ResendTooSoon"
+        if refusal := self.model.why_not_send(purpose, self.clock.now()):
+            assert refusal_of(lambda: self.world.send(conversation, purpose)) == refusal
+            self.answers.add(refusal)
             return
         code = self.world.send_code(conversation, purpose)
         self.model.send(conversation, purpose, code, self.clock.now())
@@ -129,7 +151,12 @@ class Codes(RuleBasedStateMachine):
     def enter_a_wrong_code(self, conversation: str, purpose: str) -> None:
         self.enter(conversation, purpose, "999999")
 
-    @rule(milliseconds=st.sampled_from([1, 1_000, 59_999, 60_000, 60_000, 239_999, 299_999, 300_000]))
+    @rule(conversation=conversations, purpose=purposes)
+    def use_up_a_code(self, conversation: str, purpose: str) -> None:
+        for _ in range(TRIES):
+            self.enter(conversation, purpose, "999999")
+
+    @rule(milliseconds=st.sampled_from([1, 1_000, 59_999, 60_000, 60_000, 239_999, 299_999, 300_000, HOUR]))
     def wait(self, milliseconds: int) -> None:
         self.clock.pass_(milliseconds=milliseconds)
 
@@ -146,6 +173,18 @@ class Codes(RuleBasedStateMachine):
         kept = [(row["wrong"], row["used_at"] is not None, row["superseded_at"] is not None) for row in rows]
         assert kept == [(sent.wrong, sent.used, sent.void) for sent in model]
 
+    @invariant()
+    def every_guess_is_counted_as_in_the_model(self) -> None:
+        budget = self.world.rows()["guess_budget"].get(NORMAL.account)
+        if budget is None:
+            assert not self.model.guesses
+            return
+        assert budget["evaluated"] == self.model.guesses.count(budget["day"])
+        assert (budget["consecutive_wrong"], budget["hotline_only_at"] is not None) == (
+            self.model.in_a_row,
+            self.model.closed,
+        )
+
 
 def test_codes_do_what_the_model_does(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = count(100_001)  # chance would now and then draw one code twice
@@ -153,6 +192,7 @@ def test_codes_do_what_the_model_does(monkeypatch: pytest.MonkeyPatch) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Codes,
         # Not shrunk: every step is a few commits, and the steps of a failure are few enough to read.
-        settings=settings(deterministic, max_examples=12, stateful_step_count=40, phases=[Phase.generate]),
+        settings=settings(deterministic, max_examples=rounds(12), stateful_step_count=40, phases=[Phase.generate]),
     )
-    assert Codes.answers == {None, *(refusal.__name__ for refusal in OtpRefusal.__subclasses__())} - {"OtpMalformed"}
+    possible = {None, *(refusal.__name__ for refusal in OtpRefusal.__subclasses__()), "ResendTooSoon", "SendsUsedUp"}
+    assert possible - {"OtpMalformed"} <= Codes.answers

@@ -23,7 +23,7 @@ NOTICE: dict[str, str] = {
     "link": "https://chat.example/",
 }
 CODE = {"code": "918273", "minutes": "5"}
-FACTS = {"brand": "測試證券", "hotline": "000-0000", "chat_link": "https://chat.example/"}
+FACTS = {"brand": "測試證券", "hotline": "000-0000", "chat_link": "https://chat.example/", "jurisdiction": "TW"}
 TO = "canary-to@example.com"
 
 
@@ -34,7 +34,7 @@ class RelayDied(BaseException):
 def queue(world: World, kind: str = "password_unlocked", channel: str = "email", commit: bool = True) -> None:
     values = CODE if kind == "one_time_code" else NOTICE
     with world.services.work.begin() as session:
-        world.services.outbox.add(session, kind, channel, TO, "zh-Hant", values)
+        world.services.outbox.add(session, "hnyc", kind, channel, TO, "zh-Hant", values)
         if commit:
             session.commit()
 
@@ -73,7 +73,7 @@ def test_a_message_is_rolled_back_with_its_transaction(world: World) -> None:
 
 def test_nothing_leaves_before_the_commit(world: World) -> None:
     with world.services.work.begin() as session:
-        world.services.outbox.add(session, "password_unlocked", "email", TO, "en", NOTICE)
+        world.services.outbox.add(session, "hnyc", "password_unlocked", "email", TO, "en", NOTICE)
         session.flush()
         assert not world.messenger.tried
         session.commit()
@@ -293,7 +293,7 @@ def test_what_has_not_left_is_counted(world: World) -> None:
 
 def test_a_message_to_nobody_never_leaves_and_is_not_waited_for(world: World) -> None:
     with world.services.work.begin() as session:
-        world.services.outbox.add(session, "one_time_code", "sms", None, "en", CODE)
+        world.services.outbox.add(session, "hnyc", "one_time_code", "sms", None, "en", CODE)
         session.commit()
     assert (relay(world), world.services.outbox.waiting(), world.messenger.tried) == (0, 0, 0)
 
@@ -313,7 +313,7 @@ def test_a_message_that_was_given_up_is_not_waited_for(world: World) -> None:
     ("kind", "channel"), [("one_time_code", "sms"), ("one_time_code", "email"), ("password_unlocked", "email")]
 )
 def test_every_message_is_written_in_every_language(kind: str, channel: str, language: str) -> None:
-    subject, text, html = JinjaTemplates(FACTS).render(kind, channel, language, {**CODE, **NOTICE})
+    subject, text, html = JinjaTemplates({"hnyc": FACTS}).render(kind, channel, language, {**CODE, **NOTICE}, "hnyc")
     assert text
     assert "{" not in text + html + subject
     assert (channel == "sms") == (subject == html == "")
@@ -321,7 +321,7 @@ def test_every_message_is_written_in_every_language(kind: str, channel: str, lan
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_message_is_written_in_its_own_language(language: str) -> None:
-    _, text, html = JinjaTemplates(FACTS).render("one_time_code", "email", language, CODE)
+    _, text, html = JinjaTemplates({"hnyc": FACTS}).render("one_time_code", "email", language, CODE, "hnyc")
     assert f'<html lang="{language}">' in html
     assert {"zh-Hant": "驗證碼", "zh-Hans": "验证码", "en": "Your code"}[language] in text
 
@@ -329,20 +329,23 @@ def test_a_message_is_written_in_its_own_language(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("channel", ["sms", "email"])
 def test_a_code_comes_with_its_life_and_the_warning(channel: str, language: str) -> None:
-    _, text, _ = JinjaTemplates(FACTS).render("one_time_code", channel, language, CODE)
+    _, text, _ = JinjaTemplates({"hnyc": FACTS}).render("one_time_code", channel, language, CODE, "hnyc")
     assert "918273" in text
     assert "5" in text
     assert {"zh-Hant": "不會向您要", "zh-Hans": "不会向您要", "en": "never ask"}[language] in text
 
 
 def test_a_subject_never_holds_the_code() -> None:
-    subjects = [JinjaTemplates(FACTS).render("one_time_code", "email", language, CODE)[0] for language in LANGUAGES]
+    subjects = [
+        JinjaTemplates({"hnyc": FACTS}).render("one_time_code", "email", language, CODE, "hnyc")[0]
+        for language in LANGUAGES
+    ]
     assert not [subject for subject in subjects if "918273" in subject]
 
 
 def test_a_subject_is_one_line() -> None:
     subjects = [
-        JinjaTemplates(FACTS).render(kind, "email", language, {**CODE, **NOTICE})[0]
+        JinjaTemplates({"hnyc": FACTS}).render(kind, "email", language, {**CODE, **NOTICE}, "hnyc")[0]
         for language in LANGUAGES
         for kind in ("one_time_code", "password_unlocked")
     ]
@@ -356,12 +359,12 @@ def test_no_template_but_that_of_the_code_names_a_code() -> None:
 
 def test_a_missing_value_is_no_message() -> None:
     with pytest.raises(UndefinedError):
-        JinjaTemplates(FACTS).render("password_unlocked", "email", "en", {"time": "now"})
+        JinjaTemplates({"hnyc": FACTS}).render("password_unlocked", "email", "en", {"time": "now"}, "hnyc")
 
 
 def test_html_is_escaped() -> None:
     values = {**NOTICE, "receipt": "<script>alert(1)</script>"}
-    _, _, html = JinjaTemplates(FACTS).render("password_unlocked", "email", "en", values)
+    _, _, html = JinjaTemplates({"hnyc": FACTS}).render("password_unlocked", "email", "en", values, "hnyc")
     assert "<script>" not in html
 
 

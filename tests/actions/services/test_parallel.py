@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, update
 
-from actions.storage.models import Account, CertificateRecord, ChallengeRecord, OutboxMessage, Unlock
+from actions.storage.models import Account, CertificateRecord, ChallengeRecord, LedgerEntry, OutboxMessage
 from tests.actions.security.rounds import rounds
 from tests.actions.world import LOCKED, NORMAL, UNLOCK, VERIFY, World, refusal_of
 
@@ -143,7 +143,7 @@ def test_a_certificate_that_ends_while_it_is_used_unlocks_only_before_it_ends(wo
     with world.services.work.begin() as session:
         unlocked = session.get_one(Account, LOCKED.account).locked_at is None
         done = session.scalars(
-            select(func.count()).select_from(Unlock).where(Unlock.account_id == LOCKED.account)
+            select(func.count()).select_from(LedgerEntry).where(LedgerEntry.account_id == LOCKED.account)
         ).one()
     assert (unlocked, done) == ((True, 1) if outcome == {None: 2} else (False, 0))
 

@@ -22,7 +22,8 @@ from actions.security.errors import (
     UnlockUnverified,
     UnlockUsedToday,
 )
-from actions.storage.models import Account, CertificateRecord, Unlock
+from actions.storage.models import Account, CertificateRecord, LedgerEntry
+from bot.settings import Settings
 from tests.actions.world import (
     LOCKED,
     NORMAL,
@@ -40,6 +41,7 @@ from tests.actions.world import (
     refusal_of,
 )
 
+LOGIN, UNLOCKED = "「華南永昌」登入成功通知!", "[華南永昌]電子交易 密碼解鎖通知"  # notices.yml
 SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 
 
@@ -54,7 +56,8 @@ def certify(world: World, person: Person = LOCKED, **values: Any) -> None:
 
 
 def unlocks(world: World, person: Person = LOCKED) -> list[dict[str, Any]]:
-    return [row for row in world.rows()["unlock"].values() if row["account_id"] == person.account]
+    rows = world.rows()["ledger"].values()
+    return [row for row in rows if (row["account_id"], row["kind"]) == (person.account, UNLOCK)]
 
 
 def is_locked(world: World, person: Person = LOCKED) -> bool:
@@ -307,12 +310,16 @@ def test_only_the_lock_and_the_count_of_wrong_passwords_change(world: World) -> 
     receipt = world.unlock("c1")
     after = world.rows()
     (challenge,) = after["challenge"]
-    (notice,) = after["outbox"].keys() - before["outbox"].keys()
+    ((notice,), (reference,), (act,)) = (
+        after[table].keys() - before[table].keys() for table in ("outbox", "notice", "core_act")
+    )
     assert changes(before, after) == {
         ("core_account", LOCKED.account, "locked_at"),
         ("core_account", LOCKED.account, "wrong_passwords"),
         ("challenge", challenge, "spent_at"),
-        ("unlock", receipt, "*"),
+        ("core_act", act, "*"),
+        ("ledger", receipt, "*"),
+        ("notice", reference, "*"),
         ("outbox", notice, "*"),
     }
 
@@ -328,8 +335,9 @@ def test_the_notice_is_sent_once_to_the_mailbox_on_record(world: World) -> None:
     receipt = world.unlock("c1")
     world.services.outbox.relay()
     notices = [message for message in world.messenger.sent if message.code is None]
-    assert [(notice.channel, notice.to, receipt in notice.text) for notice in notices] == [
-        ("email", "ydemo@example.com", True)
+    assert [(notice.channel, notice.to, notice.subject, receipt in notice.text) for notice in notices] == [
+        ("email", "ydemo@example.com", LOGIN, False),
+        ("email", "ydemo@example.com", UNLOCKED, True),
     ]
 
 
@@ -337,7 +345,10 @@ def test_the_notice_says_the_time_in_taipei(world: World) -> None:
     world.verify("c1", LOCKED)
     world.unlock("c1")
     world.services.outbox.relay()
-    assert "2026/11/20 10:00:00" in world.messenger.sent[-1].text
+    assert (world.messenger.sent[-1].subject, "2026/11/20 10:00:00" in world.messenger.sent[-1].text) == (
+        UNLOCKED,
+        True,
+    )
 
 
 def test_an_account_without_a_mailbox_is_unlocked_without_a_notice(world: World) -> None:
@@ -375,7 +386,7 @@ def test_a_receipt_that_is_taken_is_drawn_again(world: World, monkeypatch: pytes
     world.verify("c1", LOCKED)
     relock(world, NORMAL)
     world.verify("c2", NORMAL)
-    drawn = chain("2222", "2222", "3333")
+    drawn = chain("2222", "AAAAAAAA", "2222", "3333", "BBBBBBBB")  # receipt, notice, receipt, receipt, notice
     monkeypatch.setattr(secrets, "choice", lambda alphabet: next(drawn))
     assert [world.unlock("c1"), world.unlock("c2")] == ["UL-20261120-2222", "UL-20261120-3333"]
 
@@ -463,10 +474,10 @@ def test_the_unique_key_refuses_where_the_query_sees_nothing(world: World) -> No
     # A row of the day whose time is unknown to the query cannot exist; a row for another receipt and the same day can.
     world.verify("c1", LOCKED)
     receipt = world.unlock("c1")
-    day = world.rows()["unlock"][receipt]["day"]
-    values = {"account_id": LOCKED.account, "day": day, "conversation": "c2", "at": world.clock.now()}
+    day = world.rows()["ledger"][receipt]["day"]
+    values = {"account_id": LOCKED.account, "day": day, "kind": UNLOCK, "channel": "other", "at": world.clock.now()}
     with world.services.work.begin() as session:
-        session.add(Unlock(receipt="UL-DEMO", challenge_id="another", **values))
+        session.add(LedgerEntry(receipt="UL-DEMO", key="another", fingerprint="", **values))
         assert refusal_of(session.commit) == "IntegrityError"
 
 
@@ -475,7 +486,19 @@ def test_an_unlock_removed_by_the_core_system_frees_the_day(world: World) -> Non
     world.verify("c1", LOCKED)
     world.unlock("c1")
     relock(world)
-    world.execute(delete(Unlock).where(Unlock.account_id == LOCKED.account))
+    world.execute(delete(LedgerEntry).where(LedgerEntry.account_id == LOCKED.account))
     world.clock.pass_(minutes=2)
     world.verify("c2", LOCKED)
     assert world.unlock("c2")
+
+
+def test_the_state_of_an_account_is_that_of_when_it_is_locked_not_when_it_was_first_looked_at(
+    world: World, settings: Settings
+) -> None:
+    if not settings.security_url.startswith("postgresql"):
+        pytest.skip("on SQLite nobody else writes while a decision is made")
+    core = world.services.core
+    with world.services.work.begin() as session:
+        looked_at = core.customer(session, LOCKED.account)
+        world.execute(update(Account).where(Account.id == LOCKED.account).values(suspended_at=world.clock.now()))
+        assert core.password(session, looked_at.account).suspended_at == world.clock.now()

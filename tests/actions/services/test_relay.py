@@ -34,7 +34,7 @@ def queue(world: World, kind: str = "password_unlocked", to: str | None = "demo@
     channel = "sms" if kind == "one_time_code" else "email"
     values = {"code": CANARY, "minutes": "3"} if kind == "one_time_code" else NOTICE
     with world.services.work.begin() as session:
-        id_ = world.services.outbox.add(session, kind, channel, to, "zh-Hant", values, **more)
+        id_ = world.services.outbox.add(session, "hnyc", kind, channel, to, "zh-Hant", values, **more)
         session.commit()
     return id_
 
@@ -287,7 +287,7 @@ def test_a_day_of_waits_is_a_day(world: World) -> None:
 
 def test_the_session_clock_decides(world: World) -> None:
     def queued(session: Session) -> str:
-        return world.services.outbox.add(session, "password_unlocked", "email", "a@example.com", "en", NOTICE)
+        return world.services.outbox.add(session, "hnyc", "password_unlocked", "email", "a@example.com", "en", NOTICE)
 
     with world.services.work.begin() as session:
         id_ = queued(session)

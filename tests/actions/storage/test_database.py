@@ -20,8 +20,8 @@ from actions.storage.database import UnfitDatabase, make_engine, refuse_undurabl
 from actions.storage.locks import hold
 from actions.storage.models import ErrorReport
 from actions.storage.unit_of_work import UnitOfWork, open_database
+from bot.rig.postgresql import PostgresServer
 from tests.actions.security.rounds import rounds, told
-from tests.actions.storage.postgresql import PostgresServer
 from tests.actions.world import START, SettableClock
 
 HUNG_SECONDS = 10  # an upper bound for "in seconds", generous on a busy machine
