@@ -238,7 +238,6 @@ def _token_rules(institutions: Mapping[str, Institution]) -> dict[str, TokenRule
     }
 
 
-def _template_facts(institutions: Mapping[str, Institution]) -> dict[str, str]:
-    """Facts of the institution that sends messages; today that is one."""
-    institution = institutions[DEFAULT_INSTITUTION]
-    return {**institution.placeholders, "brand": institution.brand}
+def _template_facts(institutions: Mapping[str, Institution]) -> dict[str, dict[str, str]]:
+    """Return, by institution, what its messages may name."""
+    return {i.id: {**i.placeholders, "brand": i.brand, "jurisdiction": i.jurisdiction} for i in institutions.values()}

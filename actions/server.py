@@ -29,6 +29,7 @@ from actions import (
     verification_form,
 )
 from actions.api import events_api, hotline_api, internal_api
+from actions.background import run_jobs
 from actions.bootstrap import Services
 from bot.contracts.failures import described
 from bot.contracts.metrics import Counters
@@ -37,8 +38,6 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
-RELAY_EVERY_SECONDS = 1.0
-FIRST_PURGE_SECONDS, PURGE_EVERY_SECONDS = 600, 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     app.blueprint(hotline_api(of_gateway))
     app.blueprint(events_api(SignatureCheck(keys.events)))
     _serve_health(app)
-    _run_relay(app)
-    _run_purge(app)
+    run_jobs(app)
 
     @app.before_server_start
     async def build(app: Sanic) -> None:
@@ -165,52 +163,3 @@ def _serve_health(app: Sanic) -> None:
         waiting, dead = await asyncio.to_thread(outbox.waiting), await asyncio.to_thread(outbox.given_up)
         text = counters.text(anxin_outbox_waiting=waiting, anxin_outbox_dead=dead)
         return HTTPResponse(text, content_type="text/plain; version=0.0.4")
-
-
-def _run_relay(app: Sanic) -> None:
-    """Relay as long as the process serves: codes by themselves, so that they do not wait for notices."""
-
-    async def relay(app: Sanic, send: Callable[[], int]) -> None:
-        while True:
-            try:
-                sent = await asyncio.to_thread(send)
-                app.ctx.counters.add("anxin_messages_sent_total", sent)
-            except Exception as problem:
-                logger.warning("The outbox could not be read: %s", described(problem))
-            await asyncio.sleep(RELAY_EVERY_SECONDS)
-
-    @app.after_server_start
-    async def start(app: Sanic) -> None:
-        outbox = app.ctx.services.outbox
-        app.ctx.relays = [asyncio.create_task(relay(app, send)) for send in (outbox.relay_codes, outbox.relay)]
-
-    @app.before_server_stop
-    async def stop(app: Sanic) -> None:
-        app.ctx.services.outbox.stop()
-        for task in app.ctx.relays:
-            task.cancel()
-
-
-def _run_purge(app: Sanic) -> None:
-    """Delete what is kept too long once a day, in every replica: they do not get in each other's way."""
-
-    async def purge(app: Sanic) -> None:
-        await asyncio.sleep(FIRST_PURGE_SECONDS)
-        while True:
-            try:
-                for purged in await asyncio.to_thread(app.ctx.services.purge.run):
-                    app.ctx.counters.add("anxin_rows_purged_total", purged.rows)
-                    if purged.problem:
-                        logger.error("Not all of %s could be purged: %s", purged.name, purged.problem)
-            except Exception as problem:
-                logger.warning("The purge did not come to its end: %s", described(problem))
-            await asyncio.sleep(PURGE_EVERY_SECONDS)
-
-    @app.after_server_start
-    async def start(app: Sanic) -> None:
-        app.ctx.purge = asyncio.create_task(purge(app))
-
-    @app.before_server_stop
-    async def stop(app: Sanic) -> None:
-        app.ctx.services.purge.stop()
-        app.ctx.purge.cancel()

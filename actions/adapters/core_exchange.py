@@ -5,7 +5,8 @@
         ──► no connection, or 4xx and its problem ─────► CoreUnavailable: certainly not done
         ──► anything else ──► asked again, same key ──► … ──► CoreOutcomeUnknown
 
-An exchange ends within `EXCHANGE_SECONDS`, an act with all its tries within `ACT_SECONDS`. After a try that may have
+An exchange ends within `EXCHANGE_SECONDS`, an act with all its tries within `ACT_SECONDS`, and both by `until`, when the
+transaction that asks has no more time. After a try that may have
 arrived, only an answer to the same key tells what became of it; a refusal that the act itself would bring about
 (`not_locked` after an unlock) tells nothing then.
 """
@@ -17,6 +18,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, TypeVar
 
 from actions.adapters.core_acts import Act
@@ -34,8 +36,10 @@ from actions.security.errors import (
     UnlockSuspended,
 )
 
-EXCHANGE_SECONDS = 2.0
-ACT_SECONDS = 4.0
+EXCHANGE_SECONDS = 1.0
+ACT_SECONDS = 2.0
+TRANSACTION_SECONDS = 2.6  # for all of a use case: the engine waits three seconds for an action
+LEAST_ACT_SECONDS = 0.5  # an act that has less is not begun
 CONNECT_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 TRIES = 3
@@ -84,9 +88,9 @@ class Exchange:
     def close(self) -> None:
         self._lines.close()
 
-    def read(self, path: str, asked: Mapping[str, Any], take: Callable[[Told], T]) -> T:
+    def read(self, path: str, asked: Mapping[str, Any], take: Callable[[Told], T], until: float = inf) -> T:
         """Return what `take` makes of the answer; raise `CoreUnavailable`."""
-        until = time.monotonic() + self._exchange_seconds
+        until = min(until, time.monotonic() + self._exchange_seconds)
         try:
             try:
                 answer = self._ask(path, asked, {}, until)
@@ -99,9 +103,13 @@ class Exchange:
             self._say(path, problem)
             raise CoreUnavailable from None
 
-    def act(self, act: Act, path: str, key: str, asked: Mapping[str, Any], take: Callable[[Told], T]) -> T:
+    def act(
+        self, act: Act, path: str, key: str, asked: Mapping[str, Any], take: Callable[[Told], T], until: float = inf
+    ) -> T:
         """Return what `take` makes of "done"; raise the act's refusal, `CoreUnavailable` or `CoreOutcomeUnknown`."""
-        until = time.monotonic() + self._act_seconds
+        if until < time.monotonic() + LEAST_ACT_SECONDS:
+            raise CoreUnavailable
+        until = min(until, time.monotonic() + self._act_seconds)
         may_be_done = False
         for number in range(TRIES):
             within = min(until, time.monotonic() + self._exchange_seconds)

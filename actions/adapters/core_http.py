@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from actions.adapters import core_answers as read
 from actions.adapters.core_acts import Act, key_of
 from actions.adapters.core_answers import Malformed, Told
-from actions.adapters.core_exchange import Exchange
+from actions.adapters.core_exchange import TRANSACTION_SECONDS, Exchange
 from actions.security.errors import CoreUnavailable
 from actions.security.notices import Event, notices_of
 from actions.security.password_unlock import Certificate, PasswordState
@@ -51,13 +51,13 @@ class HttpCore:
                 raise Malformed("another customer")
             return found
 
-        return self._exchange.read("/accounts/find", asked, take)
+        return self._exchange.read("/accounts/find", asked, take, _until(session))
 
     def customer(self, session: Session, account: str) -> Customer:
         def take(told: Told) -> Customer:
             return _of(read.customer(told.object("customer")), account)
 
-        return self._exchange.read("/accounts/read", {"account": account}, take)
+        return self._exchange.read("/accounts/read", {"account": account}, take, _until(session))
 
     def mail_domains(self, session: Session, institution: str) -> Sequence[str]:
         """Kept for ten minutes, and longer while the firm does not answer: they hardly change."""
@@ -65,7 +65,8 @@ class HttpCore:
         if time.monotonic() < until:
             return domains
         try:
-            domains = self._exchange.read("/mail-domains/read", {"institution": institution}, read.mail_domains)
+            asked = {"institution": institution}
+            domains = self._exchange.read("/mail-domains/read", asked, read.mail_domains, _until(session))
         except CoreUnavailable:
             if not domains:
                 raise
@@ -125,7 +126,7 @@ class HttpCore:
 
     def _read(self, session: Session, path: str, account: str, take: Callable[[Told], T]) -> T:
         _take_turn(session, account)
-        return self._exchange.read(path, {"account": account}, take)
+        return self._exchange.read(path, {"account": account}, take, _until(session))
 
     def _act(self, session: Session, act: Act, path: str, account: str, key: str, **more: object) -> None:
         self._do(session, act, path, account, key, lambda _: None, **more)
@@ -134,7 +135,14 @@ class HttpCore:
         self, session: Session, act: Act, path: str, account: str, key: str, take: Callable[[Told], T], **more: object
     ) -> T:
         _take_turn(session, account)
-        return self._exchange.act(act, path, key_of(act, account, key), {"account": account, **more}, take)
+        asked = {"account": account, **more}
+        return self._exchange.act(act, path, key_of(act, account, key), asked, take, _until(session))
+
+
+def _until(session: Session) -> float:
+    """Return when the transaction has no more time for the core system; it begins with the first question."""
+    until: float = session.info.setdefault("core until", time.monotonic() + TRANSACTION_SECONDS)
+    return until
 
 
 def _take_turn(session: Session, account: str) -> None:

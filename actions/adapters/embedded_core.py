@@ -139,7 +139,8 @@ class EmbeddedCore:
 
 
 def _held(session: Session, account: str) -> Account:
-    return session.get_one(Account, account, with_for_update=True)
+    """Return the account's row, locked, as it is now: what was read before the lock may be old."""
+    return session.get_one(Account, account, with_for_update=True, populate_existing=True)
 
 
 def _is_new(session: Session, act: Act, account: str, key: str) -> bool:

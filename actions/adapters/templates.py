@@ -15,8 +15,8 @@ _FOLDERS = {"email": "e-mail", "sms": "sms"}
 
 
 class JinjaTemplates:
-    def __init__(self, facts: Mapping[str, str]) -> None:
-        """`facts`: what every template may name, e.g. the hotline."""
+    def __init__(self, facts: Mapping[str, Mapping[str, str]]) -> None:
+        """`facts`: by institution, what every template may name, e.g. the hotline."""
         self._facts = facts
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER),
@@ -26,13 +26,15 @@ class JinjaTemplates:
             lstrip_blocks=True,
         )
 
-    def render(self, kind: str, channel: str, language: str, values: Mapping[str, str]) -> tuple[str, str, str]:
+    def render(
+        self, kind: str, channel: str, language: str, values: Mapping[str, str], institution: str
+    ) -> tuple[str, str, str]:
         """Return subject, text and HTML; an SMS has the text alone.
 
         Raise `jinja2.UndefinedError` where a value is missing: half a message is none.
         """
         start = f"{_FOLDERS[channel]}/{language}/{kind}"
-        words = {**self._facts, **values}
+        words = {**self._facts[institution], **values}
         text = self._environment.get_template(f"{start}.txt").render(words)
         if channel == "sms":
             return "", text, ""

@@ -61,6 +61,7 @@
     ├── FactorsMissing             what was proven is not enough for this
     ├── AccountProtected           report: the reference; the hotline only
     ├── ProtectionStays            only the hotline lifts it
+    ├── ProtectionPending          report: protected here; the core system has not suspended the login yet
     ├── NoticeUnknown              no notice of ours by that reference, or not this customer's
     ├── CoreRefusal
     │   ├── CoreUnavailable        the firm's system does not answer; nothing was done
@@ -319,6 +320,10 @@ class FactorsMissing(Refusal):
 
 class AccountProtected(Refusal):
     response = "utter_account_protected"
+
+
+class ProtectionPending(Refusal):
+    response = "utter_protection_pending"
 
 
 class ProtectionStays(Refusal):

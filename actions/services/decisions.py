@@ -40,10 +40,12 @@ class Decision:
         self._audit = audit
         self._action = action
         self._actor = actor
+        self._asked: datetime | None = None
 
     def now(self) -> datetime:
         """Return the database's time; ask after the locks are held."""
-        return db_now(self.session)
+        self._asked = db_now(self.session)
+        return self._asked
 
     def done(self, reason: str = "") -> None:
         self._commit("done", reason)
@@ -54,7 +56,8 @@ class Decision:
 
     def note(self, outcome: str, reason: str = "") -> None:
         """Write down without committing: for a second account or a step on the way."""
-        self._audit.append(self.session, self.now(), self._actor, self._action, self.about, outcome, reason)
+        at = self._asked or self.now()  # the time that it was decided by
+        self._audit.append(self.session, at, self._actor, self._action, self.about, outcome, reason)
 
     def _commit(self, outcome: str, reason: str) -> None:
         self.note(outcome, reason)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from actions.security import guesses as rules
 from actions.security.guesses import Guesses, GuessRules, WrongGuesses
 from actions.storage.models import GuessBudget as Row
+from actions.storage.unit_of_work import remembered
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class GuessBudget:
         """Return the subject's row, locked; the first time costs as much as any other (G12)."""
         session.execute(_insert(session, subject, now.astimezone(own.zone).date()))
         locked = select(Row).where(Row.subject == subject).with_for_update().execution_options(populate_existing=True)
-        return session.scalars(locked).one()
+        return remembered(session, session.scalars(locked).one())
 
 
 def _everyone(institution: str) -> str:

@@ -70,7 +70,9 @@ class Notices:
         link = Link(kind, event.at, values.get("platform", ""), language, reference)
         address = link_address(sender.page, write_link(sender.link_key, link, now + LIFETIME))
         words = {**values, "reference": reference, "link": address, "receipt": receipt}
-        outbox_id = self._outbox.add(session, kind, "email", customer.email, language, words)
+        outbox_id = self._outbox.add(
+            session, customer.institution, kind, "email", customer.email, language, words, now=now
+        )
         session.add(
             Notice(
                 reference=reference,

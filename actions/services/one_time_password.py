@@ -113,7 +113,7 @@ class OneTimePassword:
             record.destination = destination_digest(self._pepper, channel, address or "")
             session.add(record)
             session.add(self._numbered(session, record))
-            self._queue(session, record, address, rules, code, language)
+            self._queue(session, who, record, address, code, language)
             decision.done(channel)
             return _sent(record, rules)
 
@@ -145,6 +145,9 @@ class OneTimePassword:
         if record is None or record.used_at is None or record.account_id is None or record.spent_at:
             raise FactorsMissing
         if not record.used_at <= db_now(session) < record.used_at + AUTHORITY_LASTS[purpose]:
+            raise FactorsMissing
+        who = session.get(IdentificationRow, conversation)
+        if who is None or who.identity != record.identity:  # somebody else's details were entered since
             raise FactorsMissing
         if purpose not in NEEDS_CERTIFICATE:  # where it does, the act looks at it and asks again
             require(purpose, OneTimePassword.proven(record))
@@ -230,8 +233,10 @@ class OneTimePassword:
             )
             .values(wrong=ChallengeRecord.wrong + 1)
         )
+        if paid.rowcount == 1:  # type: ignore[attr-defined]  # CursorResult of an UPDATE; `record` has its count
+            return True
         session.refresh(record)
-        return bool(paid.rowcount == 1)  # type: ignore[attr-defined]  # CursorResult of an UPDATE
+        return False
 
     @staticmethod
     def _consume(session: Session, record: ChallengeRecord, reference: str, now: datetime) -> None:
@@ -332,15 +337,17 @@ class OneTimePassword:
     def _queue(
         self,
         session: Session,
+        who: IdentificationRow,
         record: ChallengeRecord,
         address: str | None,
-        rules: OtpRules,
         code: Secret,
         language: str,
     ) -> None:
-        seconds = rules.ttl_seconds[record.channel]
+        seconds = self._rules[who.institution].ttl_seconds[record.channel]
         values = {"code": code.reveal(), "minutes": str(seconds // 60)}
-        self._outbox.add(session, "one_time_code", record.channel, address, language, values, ttl_seconds=seconds)
+        self._outbox.add(
+            session, who.institution, "one_time_code", record.channel, address, language, values, ttl_seconds=seconds
+        )
 
 
 def _subject(who: IdentificationRow) -> str:

@@ -15,6 +15,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -45,20 +46,23 @@ class Outbox:
     def add(
         self,
         session: Session,
+        institution: str,
         kind: str,
         channel: str,
         to: str | None,
         language: str,
         values: Mapping[str, str],
         ttl_seconds: int | None = None,
+        now: datetime | None = None,
     ) -> str:
-        """Queue a message and return its id; it exists if and only if the caller commits.
+        """Queue a message in the name of `institution` and return its id; it exists if and only if the caller commits.
 
         `to` None: a message to nobody. It costs the same writes and never leaves, so that a stranger's
         details cannot be told from a customer's by what is done for them (G12). After `ttl_seconds` it is not sent.
+        `now`: the database's time, where the caller has just asked for it.
         """
-        subject, text, html = self._templates.render(kind, channel, language, values)
-        id_, now = secrets.token_hex(16), db_now(session)
+        subject, text, html = self._templates.render(kind, channel, language, values, institution)
+        id_, now = secrets.token_hex(16), now or db_now(session)
         message = Message(id_, channel, to or "", subject, text, html, values.get("code"), ttl_seconds)
         sealed = self._cipher.seal(json.dumps(asdict(message)).encode(), id_)
         session.add(

@@ -64,8 +64,8 @@ class CoreSystem(Protocol):
     """The firm's system of record.
 
     What is read for a decision stays true until the caller's transaction ends, or the act that rests on it is
-    refused there (an HTTP core checks again by itself). Acts carry a `key`: the same key again is the same act, done
-    once, with the same result. Any call may raise `CoreUnavailable` (nothing was done) and an act
+    refused there: every act looks again by itself. Acts carry a `key`: the same key again is the same act, done
+    once, with the same result; one that was refused is looked at anew. Any call may raise `CoreUnavailable` (nothing was done) and an act
     `CoreOutcomeUnknown` (asked again, and nobody knows yet: the same key later tells).
     """
 
@@ -85,13 +85,22 @@ class CoreSystem(Protocol):
         """Return the software token, locked against change until the transaction ends; status NONE where there is none."""
 
     def unlock_password(self, session: Session, account: str, key: str) -> None:
-        """Clear the lock and the count of wrong entries; nothing else changes (G17)."""
+        """Clear the lock and the count of wrong entries; nothing else changes (G17).
+
+        Raise `UnlockSuspended`, `UnlockNotLocked` or `UnlockNoCertificate` as it is then (G16).
+        """
 
     def reissue_password(self, session: Session, account: str, key: str) -> None:
-        """Replace the password by an initial one, open whatever it was (`institutions.yml: reissue_notice`)."""
+        """Replace the password by an initial one, open whatever it was (`institutions.yml: reissue_notice`).
+
+        Raise `UnlockSuspended` or `ReissueNoCertificate` as it is then.
+        """
 
     def issue_certificate(self, session: Session, account: str, way: str, key: str) -> IssuedCertificate:
-        """Put a new certificate on record; `way` is renew or apply."""
+        """Put a new certificate on record; `way` is renew or apply.
+
+        Raise `UnlockSuspended` or `RenewalNoCertificate` as it is then.
+        """
 
     def suspend_login(self, session: Session, account: str, key: str) -> None:
         """Let nobody log in online until `restore_login`; twice is once."""
@@ -146,8 +155,10 @@ class Messenger(Protocol):
 
 
 class Templates(Protocol):
-    def render(self, kind: str, channel: str, language: str, values: Mapping[str, str]) -> tuple[str, str, str]:
-        """Return subject, text and HTML."""
+    def render(
+        self, kind: str, channel: str, language: str, values: Mapping[str, str], institution: str
+    ) -> tuple[str, str, str]:
+        """Return subject, text and HTML as `institution` writes them."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,10 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from actions.security import protection as rules
+from actions.security.errors import CoreRefusal, ProtectionPending
 from actions.security.ledger import Command, new_receipt
 from actions.security.notices import event_time
-from actions.security.password_unlock import unlock_day
-from actions.services.decisions import CUSTOMER, Decision, Decisions, staff
+from actions.security.password_unlock import PasswordState, unlock_day
+from actions.services.decisions import CUSTOMER, SYSTEM, Decision, Decisions, staff
 from actions.services.ledger import Ledger
 from actions.services.one_time_password import OneTimePassword
 from actions.services.outbox import Outbox
@@ -56,25 +58,44 @@ class Protection:
     def protect(self, conversation: str, institution: str, language: str, notice: str = "") -> str:
         """Suspend online login of the verified customer and return the reference, e.g. `NM-20261120-7K3M`.
 
-        `notice`: the reference of the e-mail that it began with, "" if unknown. Raise `FactorsMissing`. An account that is
-        protected already keeps its first reference, and so does the same verified code again.
+        `notice`: the reference of the e-mail that it began with, "" if unknown. Raise `FactorsMissing`; or
+        `ProtectionPending` where all that is ours is done but the core system has not suspended the login yet:
+        `suspend_pending` goes on. An account that is protected already keeps its first reference, and so does the same
+        verified code again.
         """
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
             challenge = OneTimePassword.authority(session, conversation, PURPOSE)
             account = decision.about = str(challenge.account_id)
-            self._core.password(session, account)  # locks the account: of two at once the second finds the first
-            before = _open_row(session, account)
-            reference = before.reference if before else self._begin(decision, institution, conversation, notice)
-            self._core.suspend_login(session, account, f"suspend {reference}")
-            if before is None:
-                command = Command(reference, account, PURPOSE, "chat", {})
-                self._ledger.enter(
-                    session, command, decision.now(), self._zones[institution], conversation, receipt=reference
-                )
-                self._tell_staff(session, reference, institution, decision.now())
+            password = self._password(session, account)
+            row = _open_row(session, account)
+            if row is None:
+                row = self._begin(decision, institution, conversation, notice, password)
+            reference = row.reference
+            try:
+                self._suspend(decision, row)
+            except CoreRefusal:
+                pending = ProtectionPending(report=reference)
+                decision.refused(pending)
+                raise pending from None
             decision.done(reference)
             return reference
+
+    def suspend_pending(self) -> int:
+        """Suspend the logins that the core system did not suspend when it was asked; return how many it has now."""
+        with self._decisions.look() as session:
+            waiting = select(Row.reference).where(Row.lifted_at.is_(None), Row.login_suspended_at.is_(None))
+            references = list(session.scalars(waiting))
+        done = 0
+        for reference in references:
+            with suppress(CoreRefusal), self._decisions.begin("suspend_login", reference, SYSTEM) as decision:
+                row = self._held(decision.session, reference)
+                if row and row.lifted_at is None and row.login_suspended_at is None:
+                    decision.about = row.account_id
+                    self._suspend(decision, row)
+                    decision.done(reference)
+                    done += 1
+        return done
 
     def refuse_protected(self, conversation: str) -> None:
         """Raise `AccountProtected` if the customer of this conversation, verified in it before, is protected."""
@@ -99,7 +120,8 @@ class Protection:
                 return
             decision.about = row.account_id
             row.lifted_at, row.lifted_by = lifted.lifted_at, lifted.lifted_by
-            if not self._found(row).get("suspended_at"):  # what was suspended before is not ours to open
+            # What was suspended before is not ours to open, and what never was needs no opening.
+            if row.login_suspended_at and not self._found(row).get("suspended_at"):
                 self._core.restore_login(decision.session, row.account_id, f"restore {reference}")
             decision.done(reference)
 
@@ -129,25 +151,42 @@ class Protection:
         found: Mapping[str, object] = json.loads(self._cipher.open(row.evidence_ciphertext, row.reference))
         return found
 
-    def _begin(self, decision: Decision, institution: str, conversation: str, notice: str) -> str:
+    def _password(self, session: Session, account: str) -> PasswordState | None:
+        """Return the state, and lock the account: of two at once the second finds what the first has done.
+
+        None where the core system does not answer, which keeps nobody from being protected.
+        """
+        with suppress(CoreRefusal):
+            return self._core.password(session, account)
+        return None
+
+    def _suspend(self, decision: Decision, row: Row) -> None:
+        self._core.suspend_login(decision.session, row.account_id, f"suspend {row.reference}")
+        row.login_suspended_at = row.login_suspended_at or decision.now()
+
+    def _begin(
+        self, decision: Decision, institution: str, conversation: str, notice: str, password: PasswordState | None
+    ) -> Row:
         session, now, account = decision.session, decision.now(), decision.about
         day = unlock_day(now, self._zones[institution])
         reference = new_receipt(PURPOSE, day)
         while session.get(Row, reference):
             reference = new_receipt(PURPOSE, day)
         made = rules.protect(None, account, reference, conversation, now)
-        evidence = json.dumps(self._evidence(decision, notice), ensure_ascii=False)
-        session.add(
-            Row(
-                reference=made.reference,
-                account_id=made.account,
-                since=made.since,
-                conversation=made.conversation,
-                evidence_ciphertext=self._cipher.seal(evidence.encode(), made.reference),
-            )
+        evidence = json.dumps(self._evidence(decision, notice, password), ensure_ascii=False)
+        row = Row(
+            reference=made.reference,
+            account_id=made.account,
+            since=made.since,
+            conversation=made.conversation,
+            evidence_ciphertext=self._cipher.seal(evidence.encode(), made.reference),
         )
+        session.add(row)
         session.flush()
-        return made.reference
+        command = Command(reference, account, PURPOSE, "chat", {})
+        self._ledger.enter(session, command, now, self._zones[institution], conversation, receipt=reference)
+        self._tell_staff(session, reference, institution, now)
+        return row
 
     def _tell_staff(self, session: Session, reference: str, institution: str, now: datetime) -> None:
         """Queue a message to the hotline: the reference and the time, nothing of the customer."""
@@ -156,16 +195,15 @@ class Protection:
             session, institution, "account_protected", "email", self._staff_mailbox or None, "zh-Hant", values
         )
 
-    def _evidence(self, decision: Decision, notice: str) -> Mapping[str, object]:
+    def _evidence(self, decision: Decision, notice: str, password: PasswordState | None) -> Mapping[str, object]:
         """Return what would be asked later: what happened to the account lately, and which notices went out."""
         session, since, account = decision.session, decision.now() - EVIDENCE_OF, decision.about
         events = session.scalars(select(Event).where(Event.account_id == account, Event.at >= since))
         notices = session.scalars(select(Notice).where(Notice.account_id == account, Notice.at >= since))
-        password = self._core.password(session, account)
         return {
             "began_with": notice,
-            "locked_at": password.locked_at.isoformat() if password.locked_at else None,
-            "suspended_at": password.suspended_at.isoformat() if password.suspended_at else None,
+            "locked_at": password.locked_at.isoformat() if password and password.locked_at else None,
+            "suspended_at": password.suspended_at.isoformat() if password and password.suspended_at else None,
             "events": [[row.event_id, row.kind, row.at.isoformat(), row.platform] for row in events],
             "notices": [[row.reference, row.kind, row.at.isoformat(), row.platform] for row in notices],
             "said_by": CUSTOMER,

@@ -56,5 +56,6 @@ class Protection(Base):
     since: Mapped[datetime]
     conversation: Mapped[str] = mapped_column(String(64))
     evidence_ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    login_suspended_at: Mapped[datetime | None]  # by the core system; empty while it does not answer
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None] = mapped_column(String(64))

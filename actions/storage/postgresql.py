@@ -9,12 +9,16 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pg8000 import dbapi
+from pg8000.converters import make_params
+from pg8000.core import SYNC_MSG as SYNC
+from pg8000.core import Context
 from sqlalchemy import URL, Connection, Dialect
 
 CONNECT_SECONDS = 2
 ISOLATION = "READ COMMITTED"  # row locks, unique keys and `locks.hold` decide races, not the level
 GRACE_SECONDS = 1.0  # the server gives up first, and says why
 IDLE_SECONDS = 10  # a replica that stopped in the middle of a transaction gives its locks back
+UNNAMED = b"\x00"
 CLOSED = "connection is closed"  # by these words SQLAlchemy's dialect knows that a connection is of no more use
 FAILED = "in failed transaction block"
 KINDS = {
@@ -49,7 +53,27 @@ class PatientConnection(dbapi.Connection):
     def execute_unnamed(self, statement: str, vals: Any = (), oids: Any = (), stream: Any = None) -> Any:
         _refuse_what_is_no_text(vals)
         with self._to_the_end():
-            return super().execute_unnamed(statement, vals, oids, stream)
+            if stream is not None:
+                return super().execute_unnamed(statement, vals, oids, stream)
+            return self._in_one_round_trip(statement, vals, oids)
+
+    def _in_one_round_trip(self, statement: str, vals: Any, oids: Any) -> Any:
+        """Send all that makes up a statement, then read all the answers; pg8000 waits for each of three (1.31).
+
+        PostgreSQL, Extended Query: after an error the server skips what follows, up to the Sync at its end.
+        """
+        context, values = Context(statement), make_params(self.py_types, vals)
+        try:
+            self.send_PARSE(UNNAMED, statement, oids)
+            self.send_DESCRIBE_STATEMENT(UNNAMED)
+            self.send_BIND(UNNAMED, values)
+            self.send_EXECUTE()
+            self._sock.write(SYNC)
+            self._sock.flush()
+        except AttributeError:  # pg8000 forgets its socket when it closes
+            raise dbapi.InterfaceError(CLOSED) from None
+        self.handle_messages(context)
+        return context
 
     def close(self) -> None:
         with suppress(dbapi.InterfaceError, OSError):  # it is closed, or the server is gone: the same

@@ -48,6 +48,7 @@ FILLED_IN: Mapping[str, Collection[str]] = {
     "utter_token_wrong": ["left"],
     "utter_token_is_frozen": ["frozen_until"],
     "utter_account_protected": ["report"],
+    "utter_protection_pending": ["report"],
     "utter_protected": ["report"],
     "utter_command_key_reused": ["receipt"],
     "utter_unlocked": ["receipt"],

@@ -58,12 +58,14 @@ class TopicImporter(RasaFileImporter):
 
     @cached_method
     def _nlu_data(self) -> TrainingData:
-        """All examples: of the flows' files, and each topic's with its titles."""
+        """All examples: of the flows' files, and each topic's; and the titles, which buttons show."""
         written = [load_data(file) for file in self._nlu_files]
         examples = [Example(data=message.data) for data in written for message in data.training_examples]
         for topic in self._topics().values():
             texts = (*topic.all_examples, *topic.title.values())
             examples += [Example(data={TEXT: text, INTENT: topic.id}) for text in texts]
+        for flow in load_flows().values():
+            examples += [Example(data={TEXT: text, INTENT: flow.id}) for text in flow.title.values()]
         return TrainingData(examples, responses={k: v for data in written for k, v in data.responses.items()})
 
 

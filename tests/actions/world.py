@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import settings
 from sqlalchemy import Executable, event, select
 from sqlalchemy.engine import Engine
@@ -28,6 +29,9 @@ VERIFY, UNLOCK = "verify_identity", "unlock_password"
 
 # Every run draws the same examples.
 deterministic = settings(derandomize=True, deadline=None, database=None)
+
+# For what only PostgreSQL has.
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 

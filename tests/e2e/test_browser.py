@@ -91,7 +91,7 @@ def test_a_locked_customer_is_unlocked_and_refused_the_second_time(
 ) -> None:
     page.get_by_role("button", name="解鎖密碼").click()
     enter(page, "帳號", "900028")
-    enter(page, "出生年月日（民國）", "071/02/02")
+    enter(page, "出生年月日", "071/02/02")
     page.get_by_role("button", name="簡訊 093***278").click()
     code = page.get_by_label("驗證碼", exact=True)
     expect(code).to_have_attribute("autocomplete", "one-time-code")

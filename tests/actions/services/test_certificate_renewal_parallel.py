@@ -28,7 +28,7 @@ from tests.actions.services.renewals import (
     together,
     verify,
 )
-from tests.actions.world import NORMAL, World
+from tests.actions.world import NORMAL, World, on_postgresql
 
 ROUNDS = rounds(3)
 AT_ONCE = 20
@@ -157,13 +157,7 @@ def test_not_mine_while_it_is_confirmed_stops_it_or_comes_too_late(world: World)
 # --- a step is taken between the reading and the writing of another (PostgreSQL; SQLite has one writer) ----------
 
 
-@pytest.fixture
-def only_postgresql(database_url: str) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("one writer at a time")
-
-
-@pytest.mark.usefixtures("only_postgresql")
+@on_postgresql
 @pytest.mark.parametrize("born", [NORMAL.born, WRONG])
 def test_a_birth_date_is_not_judged_for_whom_another_conversation_overtook(world: World, born: str) -> None:
     firm = at_a_firm(world)
@@ -175,7 +169,7 @@ def test_a_birth_date_is_not_judged_for_whom_another_conversation_overtook(world
     assert (row(world).conversation, row(world).step, row(world).wrong_birth_dates) == ("c2", "birth_date", 0)
 
 
-@pytest.mark.usefixtures("only_postgresql")
+@on_postgresql
 def test_nothing_is_asked_of_the_core_for_whom_another_conversation_overtook(world: World) -> None:
     firm = at_a_firm(world)
     bring(world, "confirm")
@@ -188,7 +182,7 @@ def test_nothing_is_asked_of_the_core_for_whom_another_conversation_overtook(wor
     assert (firm.asked, len(rows(world))) == (1, 1)
 
 
-@pytest.mark.usefixtures("only_postgresql")
+@on_postgresql
 def test_the_account_has_one_in_progress_whoever_was_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The unique key decides where neither saw the other's."""
     at_a_firm(world)

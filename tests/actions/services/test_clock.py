@@ -15,9 +15,12 @@ from actions.security.errors import OtpExpired
 from actions.storage.clock import db_now
 from actions.storage.models import ChallengeRecord
 from bot.settings import Settings
-from tests.actions.world import NORMAL, VERIFY, RecordingMessenger, World
+from tests.actions.world import NORMAL, VERIFY, RecordingMessenger, World, on_postgresql
 
 HOUR, NEAR = timedelta(hours=1), timedelta(seconds=30)
+
+
+pytestmark = on_postgresql  # SQLite has no clock of its own; all its processes are on one machine
 
 
 @pytest.fixture(params=[-HOUR, timedelta(0), HOUR], ids=["an hour slow", "right", "an hour fast"])
@@ -29,8 +32,6 @@ def off(request: pytest.FixtureRequest) -> timedelta:
 @pytest.fixture
 def replica(settings: Settings, off: timedelta, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A replica on PostgreSQL without an override, in a process whose clock is off."""
-    if not settings.security_url.startswith("postgresql"):
-        pytest.skip("SQLite has no clock of its own; all its processes are on one machine")
     right = time.time
     monkeypatch.setattr(time, "time", lambda: right() + off.total_seconds())
     monkeypatch.setattr(SystemClock, "now", lambda _: datetime.fromtimestamp(right(), UTC) + off)

@@ -23,7 +23,6 @@ from actions.security.errors import (
     UnlockUsedToday,
 )
 from actions.storage.models import Account, CertificateRecord, LedgerEntry
-from bot.settings import Settings
 from tests.actions.world import (
     LOCKED,
     NORMAL,
@@ -38,6 +37,7 @@ from tests.actions.world import (
     Person,
     Rows,
     World,
+    on_postgresql,
     refusal_of,
 )
 
@@ -155,12 +155,13 @@ def test_the_authority_of_a_code_ends_after_five_minutes(world: World) -> None:
         world.unlock("c1")
 
 
-def test_who_is_said_afterwards_does_not_change_whose_password_is_unlocked(world: World) -> None:
+def test_a_code_is_of_no_more_use_once_other_details_were_entered(world: World) -> None:
     relock(world, NORMAL)
     world.verify("c1", NORMAL)
     world.identify("c1", LOCKED)
-    world.unlock("c1")
-    assert (is_locked(world, NORMAL), is_locked(world, LOCKED)) == (False, True)
+    with pytest.raises(UnlockUnverified):
+        world.unlock("c1")
+    assert (is_locked(world, NORMAL), is_locked(world, LOCKED)) == (True, True)
 
 
 # --- refused --------------------------------------------------------------------------------------
@@ -492,11 +493,8 @@ def test_an_unlock_removed_by_the_core_system_frees_the_day(world: World) -> Non
     assert world.unlock("c2")
 
 
-def test_the_state_of_an_account_is_that_of_when_it_is_locked_not_when_it_was_first_looked_at(
-    world: World, settings: Settings
-) -> None:
-    if not settings.security_url.startswith("postgresql"):
-        pytest.skip("on SQLite nobody else writes while a decision is made")
+@on_postgresql  # on SQLite nobody else writes while a decision is made
+def test_the_state_of_an_account_is_that_of_when_it_is_locked_not_when_it_was_first_looked_at(world: World) -> None:
     core = world.services.core
     with world.services.work.begin() as session:
         looked_at = core.customer(session, LOCKED.account)

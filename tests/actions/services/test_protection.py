@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from actions.security.errors import AccountProtected, FactorsMissing, ProtectionStays, UnlockSuspended
+from actions.security.errors import (
+    AccountProtected,
+    CoreUnavailable,
+    FactorsMissing,
+    ProtectionPending,
+    ProtectionStays,
+    UnlockSuspended,
+)
 from actions.security.notices import Event
 from actions.services.events import ToldEvent
 from actions.storage.models import Account, ChallengeRecord
@@ -279,4 +286,72 @@ def test_the_row_says_nothing_of_the_customer_in_clear(verified: World) -> None:
     (row,) = verified.rows()["protection"].values()
     evidence = row.pop("evidence_ciphertext")
     assert LOCKED.number.encode() not in evidence
-    assert set(row) == {"reference", "account_id", "since", "conversation", "lifted_at", "lifted_by"}
+    assert set(row) == {
+        "reference",
+        "account_id",
+        "since",
+        "conversation",
+        "login_suspended_at",
+        "lifted_at",
+        "lifted_by",
+    }
+
+
+# --- the core system does not answer --------------------------------------------------------------
+
+
+def silent(*_: object) -> None:
+    raise CoreUnavailable
+
+
+@pytest.fixture
+def silent_core(verified: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for call in ("password", "suspend_login", "restore_login"):
+        monkeypatch.setattr(verified.services.core, call, silent)
+    return monkeypatch
+
+
+def test_an_account_is_protected_here_even_if_the_core_system_does_not_answer(
+    verified: World, silent_core: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ProtectionPending) as refused:
+        verified.protect("c1")
+    (row,) = open_rows(verified)
+    assert refused.value.facts == {"report": row["reference"]}
+    assert (row["login_suspended_at"], suspended_at(verified)) == (None, None)
+    assert [m["kind"] for m in verified.rows()["outbox"].values() if m["kind"] == "account_protected"]
+    silent_core.undo()
+    verified.is_verified("c1", LOCKED, UNLOCK)
+    with pytest.raises(AccountProtected):
+        verified.unlock("c1")
+
+
+def test_the_login_is_suspended_when_the_core_system_is_back(verified: World, silent_core: pytest.MonkeyPatch) -> None:
+    assert refusal_of(lambda: verified.protect("c1")) == "ProtectionPending"
+    assert verified.services.protection.suspend_pending() == 0
+    silent_core.undo()
+    verified.clock.pass_(minutes=1)
+    assert [verified.services.protection.suspend_pending() for _ in range(2)] == [1, 0]
+    (row,) = open_rows(verified)
+    assert row["login_suspended_at"] == suspended_at(verified) == verified.clock.now()
+
+
+def test_not_me_again_while_the_core_system_is_silent_keeps_the_reference(
+    verified: World, silent_core: pytest.MonkeyPatch
+) -> None:
+    assert [refusal_of(lambda: verified.protect("c1")) for _ in range(2)] == ["ProtectionPending"] * 2
+    assert len(open_rows(verified)) == 1
+    silent_core.undo()
+    assert verified.protect("c1") == open_rows(verified)[0]["reference"]
+    assert suspended_at(verified) is not None
+
+
+def test_what_was_never_suspended_is_lifted_without_a_restoring(
+    verified: World, silent_core: pytest.MonkeyPatch
+) -> None:
+    assert refusal_of(lambda: verified.protect("c1")) == "ProtectionPending"
+    silent_core.undo()
+    silent_core.setattr(verified.services.core, "restore_login", silent)
+    verified.services.protection.lift(str(open_rows(verified)[0]["reference"]), "demo staff")
+    assert open_rows(verified) == []
+    assert verified.services.protection.suspend_pending() == 0

@@ -26,7 +26,7 @@ from actions.storage.models import Base, SoftwareToken
 from actions.storage.unit_of_work import open_database
 from tests.actions.world import TAIPEI
 
-HEAD = "0007"
+HEAD = "0008"
 HERE = Path(__file__).parent
 FROZEN_UNTIL = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 BEFORE = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
