@@ -1,4 +1,4 @@
-.PHONY: run test lint bench
+.PHONY: run test test-security mutants lint bench
 
 run: ## set up, train if needed, start everything
 	@scripts/setup
@@ -7,6 +7,14 @@ run: ## set up, train if needed, start everything
 test: ## set up, and run every test in both environments
 	@scripts/setup tests
 	@scripts/test
+
+test-security: ## the proofs at the full numbers of the reference: kills, races, faults, machines; prints the counts
+	@scripts/setup tests
+	@ANXIN_ROUNDS=10 .venv/bin/python -m pytest -s tests/proof tests/actions
+
+mutants: ## every small change of a rule, and which of them no test notices; twenty minutes
+	@scripts/setup
+	@scripts/mutants
 
 lint:
 	@scripts/setup

@@ -52,7 +52,7 @@ _CHANNEL_WORDS = {
 _SURE = 0.5
 # A "yes" with one of these in it is no yes; but for these ways to say yes.
 _UNCLEAR = re.compile(
-    r"[?？嗎吗不沒没別别未勿唔等停但先錯错]|\b(?:not?|don'?t|wait|stop|but|later|never|wrong|what|why|how|if)\b",
+    r"[?？嗎吗不沒没別别未勿唔嗯恩等停但先錯错]|\b(?:not?|don'?t|wait|stop|but|later|never|wrong|what|why|how|if)\b",
     re.IGNORECASE,
 )
 _NO_DOUBT = re.compile(r"[沒没]有?(?:問題|问题|錯|错)|no problem", re.IGNORECASE)

@@ -8,17 +8,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bot.contracts.keys import KeyProblem
 from bot.settings import ROOT, SettingProblem, Settings, read_settings
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Run one verb; `environment` instead of this process's own."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)  # databases and logs of every process below: nobody else on this machine reads them
     try:
-        return int(options.run(options, read_settings()) or 0)
+        return int(options.run(options, read_settings(environment)) or 0)
     except (SettingProblem, KeyProblem) as problem:
         print(f"anxin: {problem}", file=sys.stderr)
         return 2
@@ -54,12 +55,19 @@ def _parser() -> argparse.ArgumentParser:
     understand = verb("understand", "one message a line in, one JSON a line out; needs no server", _understand)
     understand.add_argument("--institution", default="hnyc")
     understand.add_argument("file", nargs="?", help="a text file; without it, standard input")
-    verb("outbox", "what was sent by SMS or e-mail in the embedded default", _outbox).add_argument(
-        "--json", action="store_true", help="one JSON object a line"
-    )
+    outbox = verb("outbox", "what was sent by SMS or e-mail in the embedded default, and what was given up", _outbox)
+    outbox.add_argument("--json", action="store_true", help="one JSON object a line")
+    outbox.add_argument("--dead", action="store_true", help="what was given up, and why; in production too")
+    outbox.add_argument("--resend", metavar="ID", help="send a notice that was given up again; all for every one")
+    _add_audit(verb("audit", "verify the decisions on record, or show the last", _audit))
+    purge = verb("purge", "delete what is kept too long, and say how much of each class", _purge)
+    purge.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    purge.add_argument("--class", dest="names", action="append", metavar="NAME", help="only this; may be repeated")
+    purge.add_argument("--older-than", type=int, metavar="DAYS", help="instead of each class's own days")
     verb("demo", "list the demo customers", _demo).add_argument(
         "--reset", action="store_true", help="put them back into their states"
     )
+    _add_event(verb("event", "tell the running assistant that something happened to an account", _event))
     bench = verb("bench", "measure a question's way from the gateway's door and back, or one of the forms", _bench)
     bench.add_argument("--turns", type=int, default=200)
     _add_forms(bench)
@@ -68,10 +76,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    forms = audit.add_subparsers(dest="form", metavar="<form>", required=True)
+    forms.add_parser("verify", help="look at every entry; ends with 1 where one is not as it was written")
+    show = forms.add_parser("show", help="the last decisions: when, who, what, how it ended")
+    show.add_argument("--account", metavar="NUMBER", help="only about this account")
+    show.add_argument("--institution", default="hnyc", metavar="ID", help="of the account (default: hnyc)")
+    show.add_argument("--last", type=int, default=20, metavar="N", help="so many (default: 20)")
+
+
+def _add_event(event: argparse.ArgumentParser) -> None:
+    kinds = ["login", "wrong_password", "password_locked", "password_changed", "password_unlocked", "password_reissued"]
+    event.add_argument("kind", choices=kinds)
+    event.add_argument("--institution", default="hnyc", metavar="ID", help="of the account (default: hnyc)")
+    event.add_argument("--account", required=True, metavar="NUMBER", help="the account's number; anxin demo lists some")
+    event.add_argument("--platform", default="e指發", help="where it happened (default: e指發)")
+    event.add_argument("--locked", action="store_true", help="this wrong password was the one that locked")
+
+
 def _add_forms(bench: argparse.ArgumentParser) -> None:
     """Add what else `anxin bench` measures; each form has its own options."""
     help_ = "how well messages are understood: public benchmarks, our own topics held out, mistakes of typing"
-    understanding = bench.add_subparsers(metavar="<form>").add_parser(
+    forms = bench.add_subparsers(metavar="<form>")
+    understanding = forms.add_parser(
         "understanding",
         help=help_,
         description=f"Measure {help_}.",
@@ -87,6 +114,14 @@ def _add_forms(bench: argparse.ArgumentParser) -> None:
     )
     understanding.add_argument("--runs", default="1", help="take the times so often, and show medians")
     understanding.add_argument("--json", metavar="FILE", help="also write every figure to this file")
+    help_ = "verified codes, unlocks and reports a second, beside the raw commits of the database"
+    security = forms.add_parser(
+        "security", help=help_, description=f"Measure {help_}: SQLite and PostgreSQL, 1 and 3 processes."
+    )
+    security.set_defaults(run=_bench_security)
+    security.add_argument("--runs", type=int, default=3, help="show medians of so many (default: 3)")
+    security.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
+    security.add_argument("--json", metavar="FILE", help="also write every figure to this file")
 
 
 def _up(options: argparse.Namespace, settings: Settings) -> int:
@@ -152,6 +187,12 @@ def _understand(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _outbox(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import records
+
+    if options.resend:
+        return records.resend(settings, options.resend)
+    if options.dead:
+        return records.dead_letters(settings, options.json)
     if settings.production:
         print("anxin: there is no outbox to read in production: messages hold codes.", file=sys.stderr)
         return 2
@@ -166,6 +207,26 @@ def _outbox(options: argparse.Namespace, settings: Settings) -> int:
     if not lines and not options.json:
         print("Nothing has been sent yet.")
     return 0
+
+
+def _audit(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import records
+
+    if options.form == "verify":
+        return records.verify_audit(settings)
+    return records.show_audit(settings, options.institution, options.account, options.last)
+
+
+def _purge(options: argparse.Namespace, settings: Settings) -> int:
+    from bot import records
+
+    return records.purge(settings, options.names or [], options.older_than, options.dry_run)
+
+
+def _event(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.tell_event import tell
+
+    return tell(settings, options.kind, options.institution, options.account, options.platform, options.locked)
 
 
 def _demo(options: argparse.Namespace, settings: Settings) -> int:
@@ -205,6 +266,12 @@ def _bench_understanding(options: argparse.Namespace, settings: Settings) -> int
     return subprocess.run(command, cwd=ROOT, env=training.engine_environment()).returncode
 
 
+def _bench_security(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.bench_security import measure
+
+    return measure(options.runs, options.seconds, settings.called_from / options.json if options.json else None)
+
+
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from bot.logs import configure_logging
 
@@ -217,10 +284,11 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         from actions.bootstrap import build
         from actions.server import Keys, create_app
         from bot.contracts.keys import derive, load_or_create_master_key
-        from bot.contracts.turn import SIGN_ACTIONS, SIGN_INTERNAL
+        from bot.contracts.turn import SIGN_ACTIONS, SIGN_EVENTS, SIGN_INTERNAL
 
         master = load_or_create_master_key(settings.key_file)
-        keys = Keys(engine=derive(master, SIGN_ACTIONS), gateway=derive(master, SIGN_INTERNAL))
+        events = settings.events_key or derive(master, SIGN_EVENTS)
+        keys = Keys(engine=derive(master, SIGN_ACTIONS), gateway=derive(master, SIGN_INTERNAL), events=events)
         app, host, port = create_app(lambda: build(settings), keys), "127.0.0.1", settings.actions_port
     app.run(host=host, port=port, single_process=True, access_log=False, motd=False)
     return 0

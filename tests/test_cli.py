@@ -15,7 +15,7 @@ import pytest
 from actions.adapters.demo_customers import DEMO_CUSTOMERS
 from bot.settings import ROOT
 
-VERBS = ("up", "train", "check", "talk", "understand", "outbox", "demo", "bench", "serve")
+VERBS = ("up", "train", "check", "talk", "understand", "outbox", "audit", "purge", "demo", "bench", "serve")
 PRODUCTION = {"ANXIN_MODE": "production", "ANXIN_SMTP_HOST": "mail.example.com", "ANXIN_SMTP_SENDER": "d@example.com"}
 
 

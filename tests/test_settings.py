@@ -170,6 +170,39 @@ def test_mail_to_this_machine_need_not_be_encrypted(host: str) -> None:
     assert smtp.tls == "none"
 
 
+# --- notices, staff and events ------------------------------------------------------------------------
+
+
+def test_links_lead_to_the_page_of_this_machine_while_it_is_tried_out() -> None:
+    assert given(GATEWAY_PORT="18080").chat_page == "http://127.0.0.1:18080/Webhook/"
+
+
+def test_in_production_links_lead_where_the_institution_says() -> None:
+    assert read_settings({"ANXIN_MODE": "production", **MAIL}).chat_page == ""
+
+
+@pytest.mark.parametrize("page", ["https://chat.example.com", "chat.example.com/", "https://chat.example.com/?c=1"])
+def test_what_is_no_page_is_refused(page: str) -> None:
+    assert refusal(CHAT_PAGE=page) == f"ANXIN_CHAT_PAGE={page}: give the customers' page, without a query."
+
+
+@pytest.mark.parametrize(
+    "mailbox", ["hotline", "a@example.com,b@example.com", "a b@example.com", "a@example.com\nBcc: x"]
+)
+def test_what_is_not_one_mailbox_is_refused(mailbox: str) -> None:
+    assert refusal(STAFF_MAILBOX=mailbox) == f"ANXIN_STAFF_MAILBOX={mailbox}: give one mailbox."
+
+
+def test_in_production_nobody_is_told_of_protected_accounts_unless_named() -> None:
+    assert read_settings({"ANXIN_MODE": "production", **MAIL}).staff_mailbox == ""
+
+
+def test_a_key_of_events_that_is_too_short_is_refused_without_being_shown() -> None:
+    said = refusal(EVENTS_KEY="canary-of-events")
+    assert "ANXIN_EVENTS_KEY: give at least 32 characters" in said
+    assert "canary" not in said
+
+
 # --- production ---------------------------------------------------------------------------------------
 
 
@@ -193,5 +226,6 @@ def test_settings_that_are_printed_show_no_password(show: type[str]) -> None:
         SMTP_PASSWORD="canary-of-mail",
         CONVERSATIONS_URL="postgresql://demo:canary-of-talk@db.example.com/talk",
         SECURITY_URL="postgresql://demo:canary-of-rules@db.example.com/rules",
+        EVENTS_KEY="canary-of-events" * 2,
     )
     assert "canary" not in show(settings) + show(settings.smtp)  # type: ignore[operator]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from bot.conversations.log import ConversationLog, Said
-from tests.actions.storage.postgresql import PostgresServer
+from bot.rig.postgresql import PostgresServer
 
 AT_ONCE = 8
 

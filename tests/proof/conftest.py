@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from actions.bootstrap import Services, build
+from bot.rig.actions import Actions
+from bot.rig.postgresql import PostgresServer
 from bot.settings import read_settings
-from tests.actions.storage.postgresql import PostgresServer
-from tests.proof.processes import Actions
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,15 @@ def server() -> Iterator[PostgresServer]:
     made.remove()
 
 
+@pytest.fixture
+def more() -> dict[str, str]:
+    """Settings that a module wants besides."""
+    return {}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def actions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Actions]:
-    environment = {}
+def actions(request: pytest.FixtureRequest, tmp_path: Path, more: dict[str, str]) -> Iterator[Actions]:
+    environment = dict(more)
     if request.param == "postgresql":
         running: PostgresServer = request.getfixturevalue("server")
         environment["ANXIN_SECURITY_URL"] = running.url(running.create())

@@ -25,8 +25,9 @@ from actions.storage.models import (
     Notice,
     OutboxMessage,
 )
-from tests.proof.customers import Customer, Outbox, Person
-from tests.proof.processes import Actions
+from bot.rig.actions import Actions
+from bot.rig.customers import CODE_SECONDS, Customer, Outbox, Person
+from tests.actions.security.rounds import told
 
 DRAIN_SECONDS = 60
 
@@ -50,11 +51,13 @@ class History:
 class Load:
     """Threads that file reports, unlock passwords and tell events until they are stopped."""
 
-    def __init__(self, actions: Actions, people: list[Person], history: History, seed: int) -> None:
+    def __init__(
+        self, actions: Actions, people: list[Person], history: History, seed: int, code_seconds: float = CODE_SECONDS
+    ) -> None:
         self._actions = actions
         self._people = people
         self._history = history
-        self._random = random.Random(seed)
+        self._code_seconds = code_seconds
         self._stop = threading.Event()
         self._outbox = Outbox(actions.var / "outbox.jsonl")
         jobs = [*[self._report] * 4, *[self._unlock] * 3, self._event]
@@ -100,7 +103,7 @@ class Load:
         customer = Customer(self._actions, person, f"proof-{secrets.token_hex(8)}")
         customer.identify()
         customer.ask_for_code()
-        code = self._outbox.code_for(person.phone)
+        code = self._outbox.code_for(person.phone, self._code_seconds)
         if code is None:
             self._history.count(codes_that_did_not_arrive=1)
             return
@@ -150,9 +153,9 @@ def faults_of(services: Services, history: History, outbox: Outbox) -> list[str]
         audited = Counter(session.scalars(select(AuditEntry.action).where(AuditEntry.outcome == "done")))
         verdict = services.audit.verify(session)
     proofs = {account: receipt for account, receipt in unlocks.items() if account.startswith("proof-")}
-    for key, told in history.reports.items():
-        if told != {rows.get(key)}:
-            found.append(f"report {key}: told {told}, stored {rows.get(key)}")
+    for key, heard in history.reports.items():
+        if heard != {rows.get(key)}:
+            found.append(f"report {key}: told {heard}, stored {rows.get(key)}")
     for account, receipts in history.receipts.items():
         if receipts != {proofs.get(account)}:
             found.append(f"unlock of {account}: told {receipts}, stored {proofs.get(account)}")
@@ -173,6 +176,22 @@ def faults_of(services: Services, history: History, outbox: Outbox) -> list[str]
     found += [f"{what}: {one} and {other}" for what, (one, other) in equal.items() if one != other]
     found += delivery_faults(messages, outbox)
     return found + [f"audit: {broken}" for broken in verdict.broken]
+
+
+def settled(services: Services, history: History, outbox: Outbox) -> list[str]:
+    """Wait until everything has left, print what was told, and return every disagreement with what is stored."""
+    drained(services)
+    found = faults_of(services, history, outbox)
+    told(
+        reports_delivered=history.counts["reports_delivered"],
+        reports_told=len(history.reports),
+        unlocks_told=len(history.receipts),
+        events_told=len(history.events),
+        codes_that_did_not_arrive=history.counts["codes_that_did_not_arrive"],
+        messages_left=len(outbox.lines()),
+        lost_or_doubled=len(found),
+    )
+    return found
 
 
 def logins_told(history: History) -> int:

@@ -11,10 +11,10 @@ import time
 import pytest
 
 from actions.bootstrap import Services
+from bot.rig.actions import Actions
+from bot.rig.customers import Outbox, add_people
 from tests.actions.security.rounds import rounds, told
-from tests.proof.customers import Outbox, add_people
-from tests.proof.load import History, Load, drained, faults_of
-from tests.proof.processes import Actions
+from tests.proof.load import History, Load, settled
 
 SEED = 20261120
 LONGEST_PAUSE_SECONDS = 0.3
@@ -32,18 +32,8 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed(
         for replica in actions.replicas:
             actions.wait(replica)
         time.sleep(1)
-    drained(services)
-    outbox = Outbox(actions.var / "outbox.jsonl")
-    found = faults_of(services, history, outbox)
     with capsys.disabled():
-        told(
-            kills=kills,
-            reports_told=len(history.reports),
-            unlocks_told=len(history.receipts),
-            events_told=len(history.events),
-            codes_that_did_not_arrive=history.counts["codes_that_did_not_arrive"],
-            messages_left=len(outbox.lines()),
-            lost_or_doubled=len(found),
-        )
+        told(kills=kills)
+        found = settled(services, history, Outbox(actions.var / "outbox.jsonl"))
     assert found == []
     assert all((history.reports, history.receipts, history.events))

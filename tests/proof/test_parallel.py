@@ -9,7 +9,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -19,9 +19,9 @@ from sqlalchemy import func, select, update
 
 from actions.bootstrap import Services
 from actions.storage.models import Account, ChallengeRecord, ErrorReport, GuessBudget, LedgerEntry, OutboxMessage
+from bot.rig.actions import Actions
+from bot.rig.customers import Customer, Outbox, Person, add_people, keep_codes
 from tests.actions.security.rounds import rounds, told
-from tests.proof.customers import Customer, Outbox, Person, add_people
-from tests.proof.processes import Actions
 
 AT_ONCE = 50
 ROUNDS = rounds(10)
@@ -100,7 +100,7 @@ def test_of_fifty_unlocks_one_is_done(
     people, accepted, doubled = add_people(services.work, ROUNDS), 0, 0
     for person in people:
         customers = [Customer(actions, person, f"{person.account}-{n}") for n in range(AT_ONCE)]
-        keep_verified_codes(services, customers)
+        keep_codes(services.work, customers)
         receipts = {
             message["receipt"]
             for said in crowd.all(Customer.finish, customers)
@@ -175,32 +175,6 @@ def takes_code(actions: Actions, customer: Customer, reference: str) -> bool:
     call = customer.call("validate_verification_form", "otp_code", reference)
     events = actions.deliver("/webhook", call).body["events"]
     return {e["name"]: e["value"] for e in events if e["event"] == "slot"}.get("otp_code") is not None
-
-
-def keep_verified_codes(services: Services, customers: list[Customer]) -> None:
-    """Store a verified code for each; sending so many for one account is refused."""
-    now = datetime.now(UTC)
-    with services.work.begin() as session:
-        for customer in customers:
-            session.add(
-                ChallengeRecord(
-                    id=secrets.token_hex(16),
-                    conversation=customer.conversation,
-                    identity=customer.person.account,
-                    account_id=customer.person.account,
-                    purpose=customer.purpose,
-                    channel="sms",
-                    sent_to="09***",
-                    code_digest="",
-                    sent_at=now - timedelta(seconds=30),
-                    expires_at=now + timedelta(seconds=270),
-                    resend_at=now,
-                    wrong=0,
-                    used_at=now,
-                    used_reference=secrets.token_hex(16),
-                )
-            )
-        session.commit()
 
 
 def services_outbox(services: Services) -> list[str]:

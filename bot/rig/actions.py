@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import random
+import secrets
 import signal
 import socket
 import sys
@@ -26,8 +26,9 @@ from bot.contracts.turn import SIGN_ACTIONS, SIGN_EVENTS, SIGN_INTERNAL
 PATIENCE_SECONDS = 60
 CALL_SECONDS = 20.0
 
+_random = secrets.SystemRandom()
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(["bot.cli", "actions.server", "actions.bootstrap"])
+forks.set_forkserver_preload(["actions.server", "actions.bootstrap", "bot.logs"])
 
 
 def serve(environment: dict[str, str], log: str) -> None:
@@ -35,10 +36,9 @@ def serve(environment: dict[str, str], log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    os.environ.update(environment)
     from bot.cli import main
 
-    sys.exit(main(["serve", "actions"]))
+    sys.exit(main(["serve", "actions"], environment))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Actions:
 
     @property
     def log(self) -> Path:
-        return self.var / "actions.log"
+        """What they say; beside `var`, which may be full."""
+        return self.var.parent / f"{self.var.name}.log"
 
     def start(self, replica: Replica) -> None:
         environment = {
@@ -119,16 +120,27 @@ class Actions:
     def once(self, path: str, body: dict[str, Any], replica: Replica | None = None) -> Answer | None:
         """Send one signed call to one replica; None where nobody knows what came of it."""
         content = json.dumps(body).encode()
-        key = next(key for prefix, key in self._keys.items() if path.startswith(prefix))
-        headers = {"content-type": "application/json", **sign(key, "POST", path, content, time.time())}
-        port = (replica or random.choice(self.replicas)).port
         try:
-            reply = self._client.post(f"http://127.0.0.1:{port}{path}", content=content, headers=headers)
+            reply = self.send(replica or _random.choice(self.replicas), "POST", path, content)
         except httpx.TransportError:
             return None
         if reply.status_code >= 500:
             return None
         return Answer(reply.status_code, reply.json() if reply.content else {}, 1)
+
+    def send(
+        self, replica: Replica, method: str, path: str, content: bytes, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """Send these very bytes, signed unless `headers` are given; raise `httpx.TransportError`."""
+        headers = self.signed(method, path, content) if headers is None else headers
+        kind = {"content-type": "application/json"}
+        url = f"http://127.0.0.1:{replica.port}{path}"
+        return self.client.request(method, url, content=content, headers=kind | headers)
+
+    def signed(self, method: str, path: str, content: bytes, now: float | None = None) -> dict[str, str]:
+        """Return the headers of a call, with the key of whoever may make it."""
+        key = next(key for prefix, key in self._keys.items() if path.startswith(prefix))
+        return sign(key, method, path, content, time.time() if now is None else now)
 
     def deliver(self, path: str, body: dict[str, Any]) -> Answer:
         """Send until it is answered, as who wants to know does: to any replica, the same content each time."""
@@ -139,11 +151,11 @@ class Actions:
             answer = self.once(path, body)
             if answer:
                 return Answer(answer.status, answer.body, deliveries)
-            time.sleep(random.uniform(0.01, 0.1))
+            time.sleep(_random.uniform(0.01, 0.1))
         raise AssertionError(f"{path} is not answered: {self.log.read_text()[-2000:]}")
 
     @property
-    def _client(self) -> httpx.Client:
+    def client(self) -> httpx.Client:
         """One client a thread."""
         if not hasattr(self._own, "client"):
             self._own.client = httpx.Client(timeout=CALL_SECONDS, trust_env=False)
