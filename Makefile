@@ -12,7 +12,7 @@ test-security: ## the proofs at the full numbers of the reference: kills, races,
 	@scripts/setup tests
 	@ANXIN_ROUNDS=10 .venv/bin/python -m pytest -s tests/proof tests/actions
 
-mutants: ## every small change of a rule, and which of them no test notices; twenty minutes
+mutants: ## every small change of a rule, and which of them no test notices; three to twenty minutes
 	@scripts/setup
 	@scripts/mutants
 

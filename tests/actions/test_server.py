@@ -131,7 +131,7 @@ def signed_routes() -> list[tuple[str, str]]:
     return found
 
 
-ROUTES = signed_routes()
+ROUTES = sorted(signed_routes())
 every_route = pytest.mark.parametrize(("method", "path"), ROUTES, ids=[" ".join(route) for route in ROUTES])
 TRACKER: dict[str, Any] = {
     "sender_id": "c1",

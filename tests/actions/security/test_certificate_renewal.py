@@ -193,8 +193,9 @@ def test_another_destination_can_be_chosen_while_the_code_is_awaited() -> None:
 
 def test_the_code_of_the_destination_before_is_void() -> None:
     again = choose_destination(until(Step.CODE), 1, "c2", START)
-    with pytest.raises(RenewalOutOfOrder):
+    with pytest.raises(RenewalOutOfOrder) as refused:
         verified(again, 2, "c1", START)
+    assert refused.value.facts == {"step": "code"}
 
 
 def test_the_300_seconds_are_those_of_the_newest_code() -> None:
@@ -218,7 +219,7 @@ def test_the_third_wrong_birth_date_stops_it() -> None:
         renewal = give_birth_date(renewal, renewal.taken, False, START).renewal
     checked = give_birth_date(renewal, renewal.taken, False, START)
     assert isinstance(checked.refusal, RenewalStopped)
-    assert checked.renewal.step is Step.STOPPED
+    assert (checked.renewal.step, checked.renewal.wrong_birth_dates) == (Step.STOPPED, 3)
 
 
 def test_wrong_birth_dates_stay_counted_when_the_first_step_is_asked_again() -> None:
@@ -380,7 +381,7 @@ def test_a_step_from_an_old_page_is_never_taken() -> None:
     assert wrong == 0
 
 
-@pytest.mark.parametrize(("n", "name"), enumerate(STEPS))
+@pytest.mark.parametrize(("n", "name"), list(enumerate(STEPS)))
 @pytest.mark.parametrize("ahead", [-2, -1, 1, 2])
 def test_a_step_with_another_number_is_refused(n: int, name: str, ahead: int) -> None:
     step = list(Step)[n]
@@ -411,4 +412,6 @@ def test_nothing_goes_on_after_it_is_done(name: str) -> None:
 def test_the_last_day_is_one_of_the_institution(zone: ZoneInfo, way: Way) -> None:
     # 1 April in Taipei, whose window opens on 1 March; 31 March in New York, whose window opens on 28 February.
     certificates = [certificate(datetime(2027, 3, 31, 16, 30, tzinfo=UTC))]
-    assert way_for(certificates, MINE, datetime(2027, 2, 28, 12, 0, tzinfo=zone), zone) is way
+    now = datetime(2027, 2, 28, 12, 0, tzinfo=zone)
+    assert way_for(certificates, MINE, now, zone) is way
+    assert install(until(Step.INSTALL, now), 4, certificates, now, zone)[1] is way

@@ -75,7 +75,7 @@ def test_a_right_entry_clears_the_count_and_has_the_notice_of_a_login(before: in
     assert (outcome.password, outcome.notices, outcome.refusal) == (Password(), ("login_success",), None)
 
 
-@pytest.mark.parametrize("entries", product([True, False], repeat=7))
+@pytest.mark.parametrize("entries", list(product([True, False], repeat=7)))
 def test_any_order_of_entries_locks_at_three_wrong_ones_in_a_row(entries: tuple[bool, ...]) -> None:
     password, notices = Password(), list[str]()
     for right in entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from itertools import product
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -41,7 +42,7 @@ def expected(suspended: bool, used: bool, locked: bool, certified: bool) -> type
     return None if certified else UnlockNoCertificate
 
 
-@pytest.mark.parametrize(("suspended", "used", "locked", "certified"), product([False, True], repeat=4))
+@pytest.mark.parametrize(("suspended", "used", "locked", "certified"), list(product([False, True], repeat=4)))
 def test_the_decision_follows_the_table(suspended: bool, used: bool, locked: bool, certified: bool) -> None:
     password = PasswordState(MINE, START if locked else None, START if suspended else None)
     certificates = [certificate()] if certified else []
@@ -109,3 +110,17 @@ def test_the_refusal_says_when_it_was_used_and_from_when_there_is_another() -> N
 def test_the_next_day_crosses_the_end_of_a_year_and_a_leap_day(now: str, next_date: str) -> None:
     at = datetime.fromisoformat(now)
     assert used_today(at, at, TAIPEI, still_locked=False).facts["next_date"] == next_date
+
+
+@pytest.mark.parametrize(
+    ("zone", "facts"),
+    [
+        (TAIPEI, {"used_at": "00:30", "next_date": "2026/11/22"}),
+        (ZoneInfo("America/New_York"), {"used_at": "11:30", "next_date": "2026/11/21"}),
+    ],
+)
+def test_time_and_day_are_told_where_the_institution_is(zone: ZoneInfo, facts: dict[str, str]) -> None:
+    now = datetime.fromisoformat("2026-11-20T16:30:00+00:00")
+    with pytest.raises(UnlockUsedToday) as refused:
+        may_unlock(PasswordState(MINE, START, None), [certificate()], now, now, zone)
+    assert refused.value.facts == facts

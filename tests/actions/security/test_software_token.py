@@ -361,7 +361,7 @@ def test_whoever_is_not_logged_in_moves_no_counter() -> None:
 BY = {"asked_by": "staff-one", "agreed_by": "staff-two"}
 
 
-@pytest.mark.parametrize(("token", "way"), product([FROZEN, FOR_GOOD], WayOut))
+@pytest.mark.parametrize(("token", "way"), list(product([FROZEN, FOR_GOOD], WayOut)))
 def test_a_way_out_opens_what_the_guide_says_it_opens(token: SoftwareToken, way: WayOut) -> None:
     release = Release(way, **BY)
     if way in status_for_customer(token, START).ways_out:
@@ -440,3 +440,8 @@ def test_a_freeze_stays_when_the_token_is_given_up() -> None:
 @pytest.mark.parametrize(("app", "wait"), [(App.INVEST, timedelta(0)), (App.BANK, timedelta(hours=6))])
 def test_an_app_has_it_from_the_moment_of_enrolment(app: App, wait: timedelta) -> None:
     assert enrol(SoftwareToken(), app, PHONE, START, RULES).places == (Place(app, START, START + wait),)
+
+
+def test_a_permanent_freeze_ends_together_with_any_other() -> None:
+    both = replace(FOR_GOOD, frozen_until=START + 9 * DAY)
+    assert not status_for_customer(unfreeze(both, Release(WayOut.BRANCH, **BY), START), START).ways_out

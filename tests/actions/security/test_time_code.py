@@ -47,12 +47,12 @@ FURTHER = [403154, 481090, 868912, 736127, 229903, 436521, 186581, 447589, 90343
 LEADING_ZEROS = {36: "003784", 44: "000152", 62: "005080", 257: "005112", 366: "000866", 472: "008956"}
 
 
-@pytest.mark.parametrize(("counter", "code"), enumerate(RFC_4226))
+@pytest.mark.parametrize(("counter", "code"), list(enumerate(RFC_4226)))
 def test_the_vectors_of_rfc_4226_are_met(counter: int, code: str) -> None:
     assert codes_of(SEED)(counter).reveal() == code
 
 
-@pytest.mark.parametrize(("counter", "code"), enumerate(FURTHER, 10))
+@pytest.mark.parametrize(("counter", "code"), list(enumerate(FURTHER, 10)))
 def test_the_counters_after_the_rfc_are_met(counter: int, code: int) -> None:
     assert codes_of(SEED)(counter).reveal() == f"{code:06d}"
 
