@@ -25,6 +25,7 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 MAX_SECRET_LENGTH = 500
 MAX_TEXT_LENGTH = 2000
 _KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
+_MOST = {"conversation": 64, "key": 64, "institution": 16, "staff": 48}  # characters that the tables take
 _NEEDED_OF_EVENT = {"id", "kind", "institution", "account", "at"}
 _EVENT_FIELDS = _NEEDED_OF_EVENT | {"market", "platform", "locked", "branch", "branch_number", "agent", "language"}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # JSON can say them, databases cannot keep them
@@ -200,6 +201,6 @@ def _strings(request: Request, *names: str) -> dict[str, str] | None:
     body = request.json
     if not isinstance(body, dict) or set(body) != set(names):
         return None
-    if not all(isinstance(v, str) and 0 < len(v) <= MAX_TEXT_LENGTH for v in body.values()):
+    if not all(isinstance(v, str) and 0 < len(v) <= _MOST.get(name, MAX_TEXT_LENGTH) for name, v in body.items()):
         return None
     return None if any(_UNSTORABLE.search(v) for v in body.values()) else body

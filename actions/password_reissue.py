@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.security.errors import ReissueNoMailbox
 from actions.turn import Caller, call
 from actions.verification import STEPS, VerifiedFlow
 
@@ -21,8 +20,6 @@ class PasswordReissue(VerifiedFlow):
         """Say what will happen, after whatever would refuse it has been asked."""
         await call(self.services.password_reissue.check, who.conversation)
         shown = await call(self.services.identification.destinations, who.conversation)
-        if not shown.email:
-            raise ReissueNoMailbox
         dispatcher.utter_message(response="utter_ask_reissue_confirmed", mailbox=shown.email)
 
     async def act(self, dispatcher: CollectingDispatcher, who: Caller) -> None:

@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bot.training": ("bot.settings",),
     "bot.supervisor": ("bot.settings", "bot.training"),
     "bot.cli": ("bot", "actions"),
-    "bot.records": ("actions", "bot.settings"),
+    "bot.records": ("actions", "bot.conversations", "bot.settings"),
     "actions": ("bot.contracts", "bot.content.flows", "bot.content.institutions"),
     "actions.security": (),
     "actions.storage": ("bot.contracts",),

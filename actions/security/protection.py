@@ -3,8 +3,8 @@
     open ──"not me", once or often──► PROTECTED ──the hotline, after it has made sure who calls──► open
 
 Online login is suspended meanwhile; questions, reports and people stay. What is refused is said to a customer who has
-proven who they are. Before that a protected account is treated as a stranger's: the same words, the same writes, and
-no code leaves (G12), because its codes may be going to somebody else.
+proven who they are; before that a protected account is like any other: the same words, the same writes, and a code that
+arrives (G12).
 
 Sources: issue 4 ("not me"); the hotline alone lifts it, as `institutions.yml` names no other way. The event, times and
 what the customer said are the evidence: stored sealed by the caller, never in here.
@@ -61,11 +61,6 @@ def may_act(protection: Protection | None, purpose: str) -> None:
     """Return if `purpose` may be done; raise `AccountProtected` with the reference."""
     if purpose in ACTS and protection and is_protected(protection):
         raise AccountProtected(report=protection.reference)
-
-
-def code_may_leave(protection: Protection | None, purpose: str) -> bool:
-    """Return whether a code for `purpose` is really sent; where not, everything else happens as if it were (G12)."""
-    return not (purpose in ACTS and is_protected(protection))
 
 
 def lift(protection: Protection | None, channel: str, staff: str, now: datetime) -> Protection | None:

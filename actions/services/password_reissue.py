@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from actions.security import password as rules
-from actions.security.errors import UnlockSuspended
+from actions.security.errors import ReissueNoMailbox, UnlockSuspended
 from actions.security.factors import Factor, require
 from actions.security.ledger import Command
 from actions.security.notices import CHAT_PLATFORM, Event
@@ -16,7 +16,7 @@ from actions.services.decisions import Decisions
 from actions.services.ledger import Ledger
 from actions.services.notices import Notices
 from actions.services.one_time_password import OneTimePassword
-from actions.services.ports import CoreSystem
+from actions.services.ports import CoreSystem, Customer
 from actions.services.protection import refuse_protected
 from actions.storage.challenges import newest_challenge
 from actions.storage.clock import db_now
@@ -47,12 +47,13 @@ class PasswordReissue:
             challenge = OneTimePassword.authority(decision.session, conversation, PURPOSE)
             decision.about = str(challenge.account_id)
             self._may(decision.session, decision.about)
+            self._reachable(decision.session, decision.about)
 
     def reissue(self, conversation: str, institution: str, language: str) -> str:
         """Give the verified customer an initial password and return the receipt, e.g. `RI-20261120-7K3M`.
 
-        Raise `FactorsMissing`, `AccountProtected`, `UnlockSuspended`, `ReissueNoCertificate`. The same verified code
-        again: the same receipt, and the one e-mail.
+        Raise `FactorsMissing`, `AccountProtected`, `UnlockSuspended`, `ReissueNoCertificate`, `ReissueNoMailbox`. The
+        same verified code again: the same receipt, and the one e-mail.
         """
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
@@ -69,7 +70,7 @@ class PasswordReissue:
             now = challenge.spent_at = decision.now()
             command = Command(challenge.id, account, PURPOSE, "chat", {})
             receipt = self._ledger.enter(session, command, now, self._zones[institution], conversation)
-            customer = self._core.customer(session, account)  # before the act: what fails after it would hide it
+            customer = self._reachable(session, account)  # before the act: what fails after it would hide it
             self._core.reissue_password(session, account, f"reissue {challenge.id}")
             event = Event(
                 "password_reissued",
@@ -83,6 +84,13 @@ class PasswordReissue:
             self._notices.tell(session, customer, [kind], event, language, now)
             decision.done(receipt)
             return receipt
+
+    def _reachable(self, session: Session, account: str) -> Customer:
+        """Return the customer, if the initial password has a mailbox to go to."""
+        customer = self._core.customer(session, account)
+        if not customer.email:
+            raise ReissueNoMailbox
+        return customer
 
     def _may(self, session: Session, account: str) -> rules.Outcome:
         password = self._core.password(session, account)  # locked first: what is read after it stays true

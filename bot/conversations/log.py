@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from bot.contracts import sqlite
+from bot.conversations import retention
 from bot.conversations.models import Conversation, Message, Request
 from bot.conversations.schema import bring_up_to_date
 
@@ -197,6 +198,10 @@ class ConversationLog:
                 .limit(most)
             )
             return [(message, state) for message, state in rows]
+
+    def purge(self, days: int | None, dry_run: bool) -> retention.Purged:
+        """Delete, or only count, what is kept too long: conversations that have been silent for so many days."""
+        return retention.purge(self._engine, days, datetime.now(UTC), dry_run)
 
     def ping(self) -> None:
         """Raise what the database raises, if it cannot be used."""

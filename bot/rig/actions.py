@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,18 @@ forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["actions.server", "actions.bootstrap", "bot.logs"])
 
 
+LEASE = timedelta(seconds=5)  # of a message that a killed process was sending: nobody here has a minute
+
+
 def serve(environment: dict[str, str], log: str) -> None:
     """Be an actions process; the body of each."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    from actions.storage import outbox
     from bot.cli import main
 
+    outbox.SENDING_LEASE = LEASE
     sys.exit(main(["serve", "actions"], environment))
 
 

@@ -41,7 +41,7 @@ from tests.actions.world import (
 
 FULL = float(os.environ.get("ANXIN_ROUNDS", "1")) >= 10
 WORKERS = 50 if FULL else 20
-ROUNDS = int(os.environ.get("ANXIN_RACE_ROUNDS", rounds(50)))
+ROUNDS = int(os.environ.get("ANXIN_RACE_ROUNDS", rounds(20)))
 PATIENCE_SECONDS = 60
 
 Task = tuple[str, datetime, tuple[str, ...]]

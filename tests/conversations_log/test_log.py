@@ -7,13 +7,15 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, update
+from sqlalchemy.orm import Session
 
 from bot.conversations.log import ConversationLog, OtherContent, Received, Said
-from bot.conversations.models import Conversation
+from bot.conversations.models import Conversation, Message
 
 THREADS = 20
 
@@ -382,3 +384,36 @@ def test_without_a_notice_there_is_none(log: ConversationLog) -> None:
     found = log.find(token)
     assert found is not None
     assert found.notice == ""
+
+
+# --- how long it is kept ------------------------------------------------------------------------------
+
+
+def make_old(url: str, conversation: Conversation, days: int) -> None:
+    engine = create_engine(url)
+    with Session(engine) as session:
+        old = datetime.now(UTC) - timedelta(days=days)
+        session.execute(update(Conversation).where(Conversation.id == conversation.id).values(opened_at=old))
+        session.execute(update(Message).where(Message.conversation == conversation.id).values(at=old))
+        session.commit()
+    engine.dispose()
+
+
+def test_a_conversation_that_was_silent_for_a_year_goes_with_all_of_it(url: str, log: ConversationLog) -> None:
+    old, young = (log.open("hnyc", "zh-Hant", False)[0] for _ in range(2))
+    for conversation in (old, young):
+        log.receive(conversation.id, received("m1"))
+        log.answer(conversation.id, "m1", [bot("您好")])
+    make_old(url, old, 366)
+    assert log.purge(None, dry_run=True).conversations == 1
+    assert (len(log.after(old.id, 0)), log.purge(None, dry_run=False).conversations) == (2, 1)
+    assert (log.after(old.id, 0), len(log.after(young.id, 0))) == ([], 2)
+    assert log.purge(None, dry_run=False).conversations == 0
+
+
+def test_a_conversation_that_goes_on_stays_however_long_ago_it_was_opened(url: str, log: ConversationLog) -> None:
+    conversation = log.open("hnyc", "zh-Hant", False)[0]
+    make_old(url, conversation, 400)
+    log.say(conversation.id, [bot("您好")])
+    assert log.purge(0, dry_run=False).conversations == 0
+    assert len(log.after(conversation.id, 0)) == 1

@@ -6,10 +6,9 @@ ANXIN_ROUNDS=10 has them in full.
 
 from __future__ import annotations
 
-import os
+import resource
 import secrets
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from sqlalchemy import select
 
 from actions.bootstrap import Services, build
 from actions.storage.models import ErrorReport
-from bot.rig.actions import Actions
+from bot.rig.actions import Actions, Replica
 from bot.rig.customers import Outbox, add_people
 from bot.rig.postgresql import PostgresServer
 from bot.settings import read_settings
@@ -222,49 +221,40 @@ def on_sqlite(var: Path) -> Iterator[tuple[Actions, Services]]:
         actions.stop()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder]).returncode:
-        pytest.skip("a full disk needs a small file system, and who may mount one")
-    yield folder
-    for _ in range(50):  # processes that were killed hold it a moment longer
-        if subprocess.run(["umount", folder], capture_output=True).returncode == 0:
-            return
-        time.sleep(0.1)
-
-
 def report(number: int) -> dict[str, str]:
     body = {"key": f"disk-{number:08d}", "conversation": "c1", "institution": "hnyc", "platform": "e指發"}
     return body | {"description": "測試：畫面空白 " + "x" * 1000, "since": "今天早上"}
 
 
-def filled(disk: Path) -> Path:
-    """Leave no room at all, and return the file that takes it."""
-    file = disk / "full"
-    with suppress(OSError), file.open("wb", buffering=0) as full:
-        while full.write(b"x" * 4096):
-            pass
-    return file
+@contextmanager
+def no_room(*replicas: Replica) -> Iterator[None]:
+    """Let these processes write to no file for the block: what a full disk is to them (RLIMIT_FSIZE)."""
+    pids = [replica.process.pid for replica in replicas if replica.process and replica.process.pid]
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid, (_, most) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        for pid, limits in before.items():
+            with suppress(ProcessLookupError):  # one that cannot even start has ended
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_refuses_reports_and_loses_none(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    var, times, answers = small_disk, rounds(5), dict[int, str]()
+def test_a_full_disk_refuses_reports_and_loses_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    var, times, answers = tmp_path / "var", rounds(5), dict[int, str]()
     tried = refused = 0
     with on_sqlite(var) as (actions, services):
         for _ in range(times):
             for number in range(tried, tried + 5):
                 answers[number] = actions.deliver("/internal/reports", report(number)).body["reference"]
             tried += 5
-            full = filled(small_disk)
-            for number in range(tried, tried + 10):
-                answer = actions.once("/internal/reports", report(number))
-                refused += answer is None
-                if answer:
-                    answers[number] = answer.body["reference"]
-            full.unlink()
+            with no_room(*actions.replicas):
+                for number in range(tried, tried + 10):
+                    answer = actions.once("/internal/reports", report(number))
+                    refused += answer is None
+                    if answer:
+                        answers[number] = answer.body["reference"]
             for number in range(tried, tried + 10):  # asked again, with the same key
                 before = answers.get(number)
                 answers[number] = actions.deliver("/internal/reports", report(number)).body["reference"]
@@ -283,23 +273,20 @@ def reports_of(services: Services) -> dict[str, str]:
         return dict(session.execute(select(ErrorReport.key, ErrorReport.reference)).tuples().all())
 
 
-def test_a_database_that_can_only_be_read_takes_no_report(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with on_sqlite(small_disk) as (actions, services):
+def test_a_database_that_can_only_be_read_takes_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with on_sqlite(tmp_path / "var") as (actions, services):
         first = actions.deliver("/internal/reports", report(1)).body["reference"]
         services.work.dispose()
         for replica in actions.replicas:
             assert replica.process
             replica.process.kill()
             replica.process.join()
-        remount(small_disk, "ro")
-        try:
-            actions.start(actions.replicas[0])
+        actions.start(actions.replicas[0])
+        with no_room(actions.replicas[0]):
             time.sleep(1.5)
             answers = [actions.once("/internal/reports", report(2), actions.replicas[0]) for _ in range(3)]
-        finally:
-            remount(small_disk, "rw")
-        actions.kill(actions.replicas[0])
-        for replica in actions.replicas[1:]:
+        actions.stop()
+        for replica in actions.replicas:
             actions.start(replica)
         for replica in actions.replicas:
             actions.wait(replica)
@@ -308,7 +295,3 @@ def test_a_database_that_can_only_be_read_takes_no_report(small_disk: Path, caps
     with capsys.disabled():
         told(tried_while_read_only=len(answers), accepted=sum(answer is not None for answer in answers))
     assert answers == [None] * 3
-
-
-def remount(disk: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)

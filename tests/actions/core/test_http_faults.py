@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from actions.adapters import core_exchange
+from actions.adapters import core_exchange, core_http
 from actions.adapters.core_acts import Act
 from actions.adapters.core_exchange import Exchange
 from actions.adapters.core_http import HttpCore
@@ -22,6 +23,7 @@ from actions.security.errors import CoreUnavailable
 from actions.security.notices import Event
 from actions.security.secret import Secret
 from actions.security.software_token import SoftwareToken
+from bot.settings import ROOT
 from tests.actions.core.firm import FAULTS, KEY, Fault, Firm
 from tests.actions.core.houses import NUMBER, ONE, OTHER, ByHttp, http_core
 from tests.actions.core.test_contract import tokens
@@ -246,7 +248,30 @@ def test_a_key_tells_nothing_of_account_or_day(ready: ByHttp, hasty: HttpCore) -
 
 
 def test_the_limits_are_those_of_the_contract() -> None:
-    assert (core_exchange.EXCHANGE_SECONDS, core_exchange.ACT_SECONDS, core_exchange.MOST_AT_ONCE) == (2.0, 4.0, 12)
+    assert (core_exchange.EXCHANGE_SECONDS, core_exchange.ACT_SECONDS, core_exchange.MOST_AT_ONCE) == (1.0, 2.0, 12)
+
+
+def test_all_of_a_transaction_ends_before_the_engine_gives_the_action_up() -> None:
+    engine = (ROOT / "bot" / "engine" / "rasa_private.py").read_text(encoding="utf-8")  # nobody imports the engine
+    deadline = re.search(r"^ACTION_DEADLINE_SECONDS = ([0-9.]+)$", engine, re.MULTILINE)
+    assert deadline
+    assert float(deadline[1]) > core_exchange.TRANSACTION_SECONDS
+
+
+def test_a_transaction_has_one_budget_for_all_that_it_asks(
+    ready: ByHttp, hasty: HttpCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_http, "TRANSACTION_SECONDS", 0.6)
+    ready.firm.always = Fault("hang", acted=False)
+    with ready.work.begin() as session:
+        began = time.monotonic()
+        for _ in range(4):
+            with pytest.raises(CoreUnavailable):
+                hasty.customer(session, ONE)
+        with pytest.raises(CoreUnavailable):  # certain: with so little time it was not begun
+            hasty.unlock_password(session, ONE, "key-1")
+        assert time.monotonic() - began < 1.2
+    assert ready.firm.acts == []
 
 
 @pytest.mark.parametrize("how", ["hang", "drip"])
@@ -269,7 +294,7 @@ def test_a_firm_that_hangs_holds_so_many_of_us_and_no_more(far: ByHttp) -> None:
     def timed(_: int) -> float:
         began = time.monotonic()
         with pytest.raises(CoreUnavailable):
-            core.find(None, "hnyc", Secret(NUMBER))  # type: ignore[arg-type]
+            core.find(Session(), "hnyc", Secret(NUMBER))
         return time.monotonic() - began
 
     with ThreadPoolExecutor(40) as pool:
@@ -281,7 +306,7 @@ def test_a_firm_that_hangs_holds_so_many_of_us_and_no_more(far: ByHttp) -> None:
 def test_connections_are_kept_and_never_more_than_are_used(far: ByHttp) -> None:
     core = http_core(far.firm, most_at_once=4)
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(lambda _: core.find(None, "hnyc", Secret(NUMBER)), range(200)))) == 1  # type: ignore[arg-type]
+        assert len(set(pool.map(lambda _: core.find(Session(), "hnyc", Secret(NUMBER)), range(200)))) == 1
     told(asked=len(far.firm.asked), connections=far.firm.connections)
     assert (far.firm.most_at_once <= 4, far.firm.connections <= 4) == (True, True)
 

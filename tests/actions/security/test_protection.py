@@ -11,7 +11,6 @@ from actions.security.factors import NEEDED
 from actions.security.protection import (
     ACTS,
     Protection,
-    code_may_leave,
     is_protected,
     lift,
     may_act,
@@ -42,21 +41,14 @@ def test_nothing_is_done_on_a_protected_account(act: str) -> None:
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_no_code_for_an_act_leaves(act: str) -> None:
-    assert not code_may_leave(PROTECTED, act)
-
-
-@pytest.mark.parametrize("act", sorted(ACTS))
 @pytest.mark.parametrize("protection", [None, LIFTED])
 def test_an_account_that_is_not_protected_is_served(act: str, protection: Protection | None) -> None:
     may_act(protection, act)
-    assert code_may_leave(protection, act)
 
 
 @pytest.mark.parametrize("purpose", OPEN)
 def test_questions_reports_and_proving_who_one_is_stay_open(purpose: str) -> None:
     may_act(PROTECTED, purpose)
-    assert code_may_leave(PROTECTED, purpose)
 
 
 def test_everything_that_needs_proof_is_an_act_or_known_to_stay_open() -> None:

@@ -91,9 +91,7 @@ def test_a_change_of_any_column_of_a_head_is_found(written: UnitOfWork, column: 
     def change(session: Session) -> None:
         described = AuditHead.__table__.c[column]
         value = session.scalars(select(described).where(AuditHead.chain == chain)).one()
-        session.execute(
-            update(AuditHead).where(AuditHead.chain == chain).values({column: other_than(column, value)})
-        )
+        session.execute(update(AuditHead).where(AuditHead.chain == chain).values({column: other_than(column, value)}))
 
     assert Broken(chain, 0, "head") in verdict_after(written, change).broken
 
