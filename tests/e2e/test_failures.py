@@ -107,7 +107,9 @@ def test_an_unlock_whose_answer_was_lost_is_told_by_the_second_try_and_done_once
     answer = customer.http.post("/Webhook/api/secrets", json=body).json()
     assert "已經解鎖" in answer["messages"][0]["text"]
     with sqlite3.connect(anxin.var / "security.sqlite") as database:
-        rows = database.execute("SELECT count(*) FROM unlock WHERE account_id = 'demo-hnyc-900028'").fetchone()
+        rows = database.execute(
+            "SELECT count(*) FROM ledger WHERE account_id = 'demo-hnyc-900028' AND kind = 'unlock_password'"
+        ).fetchone()
     assert rows == (1,)
 
 
