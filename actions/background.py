@@ -35,9 +35,9 @@ def _purge(services: Services) -> Mapping[str, int]:
 
 
 JOBS = (
-    # Codes by themselves, so that they do not wait for notices.
+    # Each by itself, so that codes do not wait for notices, nor notices for a gateway that hangs.
     Job("relay of codes", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay_codes()}),
-    Job("relay", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay()}),
+    Job("relay of notices", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay_notices()}),
     Job(
         "suspension of protected accounts",
         10.0,

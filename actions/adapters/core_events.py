@@ -27,14 +27,17 @@ def after(password: Password, event: Event, now: datetime) -> Outcome:
             return enter(password, event.kind == "login", now)
         except PasswordLocked:
             return Outcome(password, ())
-    return Outcome(_as_told(password, event.kind, now), (event.kind,))
+    return Outcome(_as_told(password, event.kind, event.at, now), (event.kind,))
 
 
-def _as_told(password: Password, kind: str, now: datetime) -> Password:
+def _as_told(password: Password, kind: str, at: datetime, now: datetime) -> Password:
+    """Return what an event of `at` leaves; an unlock that came late opens no lock that is newer."""
     if kind == "password_locked":
         return replace(password, locked_at=password.locked_at or now)
     if kind == "password_unlocked":
-        return replace(password, wrong=0, locked_at=None)
+        return (
+            password if password.locked_at and at < password.locked_at else replace(password, wrong=0, locked_at=None)
+        )
     if kind == "password_reissued":
         return Password(initial=True)
     return replace(password, initial=False) if password.locked_at else change(password).password

@@ -119,6 +119,7 @@ class HttpCore:
         self._act(session, Act.KEEP_TOKEN, "/token/keep", account, key, token=read.told_of(token), version=version)
 
     def happened(self, session: Session, account: str, event: Event) -> Sequence[str]:
+        _take_turn(session, account)
         return [notice.kind for notice in notices_of(event, ZoneInfo("UTC"))]
 
     def close(self) -> None:

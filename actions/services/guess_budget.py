@@ -39,27 +39,31 @@ class GuessBudget:
         rules.may_guess(counted, wrong_of_challenge, now, own)
         _store(row, rules.pay(counted, now, own))
 
-    def judged(self, session: Session, institution: str, subject: str, right: bool, now: datetime) -> None:
-        """Keep the verdict of a guess that was paid for in this transaction."""
+    def judged(
+        self, session: Session, institution: str, subject: str, right: bool, now: datetime, known: bool = True
+    ) -> None:
+        """Keep the verdict of a guess that was paid for in this transaction.
+
+        `known`: of a customer. Guesses at what belongs to nobody cannot be right; they are counted as dearly, in a
+        row of their own that stops no customer (T34).
+        """
         own, row = self._rules[institution], session.get_one(Row, subject)
         counted = Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)
         _store(row, rules.judged(counted, right, now, own))
         if not right:
-            self._count_for_everyone(session, institution, now, own)
+            self._count_wrong(session, _everyone(institution) if known else _nobody(institution), now, own)
 
     def allow_again(self, session: Session, institution: str, subject: str, now: datetime) -> None:
         """Open an account to codes again after the hotline made sure who calls; today's guesses stay used."""
         row = self._row(session, subject, now, self._rules[institution])
         _store(row, rules.lifted_by_staff(Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)))
 
-    def _count_for_everyone(self, session: Session, institution: str, now: datetime, own: GuessRules) -> None:
-        row = self._row(session, _everyone(institution), now, own)
+    def _count_wrong(self, session: Session, of: str, now: datetime, own: GuessRules) -> None:
+        row = self._row(session, of, now, own)
         counted = rules.count_wrong(WrongGuesses(row.day, row.evaluated), now, own)
         row.day, row.evaluated = counted.day, counted.wrong
         if rules.rings_alarm(counted, own):
-            logger.error(
-                "%s: %d wrong codes today over all accounts; somebody may be trying them", institution, counted.wrong
-            )
+            logger.error("%d wrong codes today of %s; somebody may be trying them", counted.wrong, of)
 
     @staticmethod
     def _row(session: Session, subject: str, now: datetime, own: GuessRules) -> Row:
@@ -71,6 +75,10 @@ class GuessBudget:
 
 def _everyone(institution: str) -> str:
     return f"everyone at {institution}"
+
+
+def _nobody(institution: str) -> str:
+    return f"nobody at {institution}"
 
 
 def _insert(session: Session, subject: str, day: object) -> Insert:

@@ -13,7 +13,7 @@ from actions.security.errors import NoticeUnknown
 from actions.security.notices import event_time
 from actions.services.decisions import Decisions
 from actions.services.one_time_password import OneTimePassword
-from actions.storage.models import Identification, Notice
+from actions.storage.models import Notice
 
 PURPOSE = "check_notice"
 MOST, WITHIN = 5, timedelta(days=30)
@@ -45,8 +45,7 @@ class NoticeCheck:
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
             row = session.get(Notice, reference)
-            who = session.get(Identification, conversation)
-            known = who.account_id if who and OneTimePassword.was_verified(session, conversation) else None
+            known = OneTimePassword.verified_account(session, conversation)
             if row is None or row.institution != institution or known not in (None, row.account_id):
                 raise NoticeUnknown
             decision.about = row.account_id

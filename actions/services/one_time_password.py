@@ -122,7 +122,7 @@ class OneTimePassword:
         with self._decisions.look() as session:
             who = self._identification.current(session, conversation)
             record = newest_challenge(session, purpose, conversation=conversation, lock=False)
-            if record is None:
+            if record is None or record.identity != who.identity:
                 raise OtpNotSent
             return _sent(record, self._rules[who.institution])
 
@@ -159,10 +159,11 @@ class OneTimePassword:
         return frozenset({Factor.DETAILS, Factor.SMS_CODE if challenge.channel == "sms" else Factor.EMAIL_CODE})
 
     @staticmethod
-    def was_verified(session: Session, conversation: str) -> bool:
-        """Return whether any code of this conversation was right: it is known who is here."""
-        found = select(ChallengeRecord.id).where(ChallengeRecord.conversation == conversation)
-        return session.scalar(found.where(ChallengeRecord.used_at.is_not(None)).limit(1)) is not None
+    def verified_account(session: Session, conversation: str) -> str | None:
+        """Return whose code was the last right one of this conversation; None where none was, whatever was entered."""
+        used = select(ChallengeRecord.account_id).where(ChallengeRecord.conversation == conversation)
+        used = used.where(ChallengeRecord.used_at.is_not(None)).order_by(ChallengeRecord.used_at.desc())
+        return session.scalar(used.limit(1))
 
     def verify(self, conversation: str, purpose: str, reference: str, language: str = "zh-Hant") -> None:
         """Use up the code behind the vault's `reference`; return only if it was right.
@@ -191,7 +192,7 @@ class OneTimePassword:
     ) -> Refusal | None:
         session, rules = decision.session, self._rules[who.institution]
         record = newest_challenge(session, purpose, conversation=who.conversation)
-        if record is None:
+        if record is None or record.identity != who.identity:  # or other details were entered since
             return OtpNotSent()
         now, subject = decision.now(), _subject(who)
         try:
@@ -205,9 +206,9 @@ class OneTimePassword:
         right = Secret(digest(self._pepper, record.id, code)) == Secret(record.code_digest)
         if right and record.account_id and self._is_still_theirs(session, who.institution, record):
             self._consume(session, record, reference, now)
-            self._budget.judged(session, who.institution, subject, True, now)
+            self._budget.judged(session, who.institution, subject, True, now, known=True)
             return None
-        self._budget.judged(session, who.institution, subject, False, now)
+        self._budget.judged(session, who.institution, subject, False, now, known=who.account_id is not None)
         return self._why_wrong(session, record, code, now) or OtpWrong(left=rules.wrong_attempts - record.wrong)
 
     def _is_still_theirs(self, session: Session, institution: str, record: ChallengeRecord) -> bool:

@@ -85,13 +85,16 @@ class Outbox:
 
         One thread a process sends notices, so that a mail server that hangs never keeps a code waiting.
         """
-        sent = self.relay_codes()
-        if self._notices.acquire(blocking=False):
-            try:
-                sent += self._drain(at_most_once=False)
-            finally:
-                self._notices.release()
-        return sent
+        return self.relay_codes() + self.relay_notices()
+
+    def relay_notices(self) -> int:
+        """Send the notices that are due and return how many left; none where another thread is at it."""
+        if not self._notices.acquire(blocking=False):
+            return 0
+        try:
+            return self._drain(at_most_once=False)
+        finally:
+            self._notices.release()
 
     def relay_codes(self) -> int:
         """Send the codes that are due and return how many left."""

@@ -22,6 +22,7 @@ from actions.storage.challenges import newest_challenge
 from actions.storage.clock import db_now
 
 PURPOSE = "reissue_password"
+NONE = "-"  # in a notice: an account that was opened online has no agent
 
 
 class PasswordReissue:
@@ -77,9 +78,9 @@ class PasswordReissue:
                 now,
                 customer.number,
                 platform=CHAT_PLATFORM,
-                branch=customer.branch,
-                branch_number=customer.branch_number,
-                agent=customer.agent,
+                branch=customer.branch or NONE,
+                branch_number=customer.branch_number or NONE,
+                agent=customer.agent or NONE,
             )
             self._notices.tell(session, customer, [kind], event, language, now)
             decision.done(receipt)

@@ -26,6 +26,7 @@ from actions.storage.models import Protection as Row
 
 PURPOSE = "protect_account"
 EVIDENCE_OF = timedelta(days=30)
+UNKNOWN = "unknown"
 
 
 def refuse_protected(session: Session, account: str, purpose: str) -> None:
@@ -120,8 +121,7 @@ class Protection:
                 return
             decision.about = row.account_id
             row.lifted_at, row.lifted_by = lifted.lifted_at, lifted.lifted_by
-            # What was suspended before is not ours to open, and what never was needs no opening.
-            if row.login_suspended_at and not self._found(row).get("suspended_at"):
+            if self._found(row).get("suspended_at") is None:  # what was suspended before is not ours to open
                 self._core.restore_login(decision.session, row.account_id, f"restore {reference}")
             decision.done(reference)
 
@@ -161,6 +161,12 @@ class Protection:
         return None
 
     def _suspend(self, decision: Decision, row: Row) -> None:
+        """Suspend the login, after it is known whether it was suspended before: only then it can be lifted right."""
+        found = self._found(row)
+        if found.get("suspended_at") == UNKNOWN:
+            password = self._core.password(decision.session, row.account_id)
+            known = json.dumps({**found, **_state(password)}, ensure_ascii=False)
+            row.evidence_ciphertext = self._cipher.seal(known.encode(), row.reference)
         self._core.suspend_login(decision.session, row.account_id, f"suspend {row.reference}")
         row.login_suspended_at = row.login_suspended_at or decision.now()
 
@@ -202,12 +208,22 @@ class Protection:
         notices = session.scalars(select(Notice).where(Notice.account_id == account, Notice.at >= since))
         return {
             "began_with": notice,
-            "locked_at": password.locked_at.isoformat() if password and password.locked_at else None,
-            "suspended_at": password.suspended_at.isoformat() if password and password.suspended_at else None,
+            **_state(password),
             "events": [[row.event_id, row.kind, row.at.isoformat(), row.platform] for row in events],
             "notices": [[row.reference, row.kind, row.at.isoformat(), row.platform] for row in notices],
             "said_by": CUSTOMER,
         }
+
+
+def _state(password: PasswordState | None) -> Mapping[str, str | None]:
+    """Return what was locked and suspended before us; `UNKNOWN` where the core system did not answer."""
+    if password is None:
+        return {"locked_at": UNKNOWN, "suspended_at": UNKNOWN}
+    locked, suspended = password.locked_at, password.suspended_at
+    return {
+        "locked_at": locked.isoformat() if locked else None,
+        "suspended_at": suspended.isoformat() if suspended else None,
+    }
 
 
 def _open_row(session: Session, account: str) -> Row | None:

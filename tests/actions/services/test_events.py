@@ -292,3 +292,12 @@ def test_an_event_that_lacks_what_its_notice_states_leaves_nothing(world: World,
         receive(world, kind, **{missing: ""})
     assert missing in refused.value.names
     assert world.rows() == before
+
+
+def test_an_unlock_that_is_told_late_opens_no_newer_lock(world: World) -> None:
+    told = ToldEvent("demo-event-late", "hnyc", Event("password_unlocked", world.clock.now(), NORMAL.number))
+    world.clock.pass_(hours=2)
+    locked = Event("password_locked", world.clock.now(), NORMAL.number)
+    world.services.events.receive(ToldEvent("demo-event-lock", "hnyc", locked))
+    assert len(world.services.events.receive(told)) == 1
+    assert account(world)["locked_at"] == world.clock.now()

@@ -126,7 +126,7 @@ def test_another_account_has_its_own_budget(world: World) -> None:
 def test_a_strangers_guesses_are_counted_as_a_customers(world: World, person: Person) -> None:
     first, rest = wrong(world, person, IN_A_ROW), wrong(world, person, 2)
     assert (first, rest) == (["OtpWrong"] * IN_A_ROW, ["GuessesHotlineOnly"] * 2)
-    (row,) = (row for subject, row in world.rows()["guess_budget"].items() if not subject.startswith("everyone"))
+    (row,) = (row for subject, row in world.rows()["guess_budget"].items() if " at " not in subject)
     assert (row["evaluated"], row["consecutive_wrong"]) == (IN_A_ROW, IN_A_ROW)
 
 
@@ -179,7 +179,7 @@ def test_the_thousandth_wrong_code_of_a_day_rings_once(world: World, caplog: pyt
         assert not caplog.records
         wrong(world, LOCKED, 3)
     assert [record.getMessage().split(";")[0] for record in caplog.records] == [
-        "hnyc: 1000 wrong codes today over all accounts"
+        "1000 wrong codes today of everyone at hnyc"
     ]
 
 
@@ -250,3 +250,11 @@ def test_a_guess_of_another_day_starts_at_one(world: World) -> None:
     with pytest.raises(OtpWrong):
         guess(world, NORMAL)
     assert budget(world)["evaluated"] == 1
+
+
+def test_guesses_at_nobodys_codes_stop_no_customer(world: World) -> None:
+    set_budget(world, "nobody at hnyc", 20_000)
+    wrong(world, UNKNOWN, 3)
+    guess(world, NORMAL, "424242")
+    assert world.rows()["guess_budget"]["nobody at hnyc"]["evaluated"] == 20_003
+    assert "everyone at hnyc" not in world.rows()["guess_budget"]

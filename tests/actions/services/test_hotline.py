@@ -79,6 +79,8 @@ def test_unlocked_in_the_chat_in_the_morning_the_hotline_is_refused_in_the_after
 
 
 def test_an_unlock_elsewhere_is_the_days_one(world: World) -> None:
+    before = MORNING - timedelta(hours=1)
+    world.execute(update(Account).where(Account.id == LOCKED.account).values(locked_at=before))
     unlocked_elsewhere(world, MORNING)
     world.is_verified("c1", LOCKED)
     with pytest.raises(UnlockDoneToday) as refused:

@@ -172,3 +172,11 @@ def test_a_list_in_the_time_of_the_institution(world: World) -> None:
     sent(world)
     world.is_verified("c1", NORMAL, CHECK)
     assert [each.at for each in recent(world)] == ["2026/11/21 01:00:00"]
+
+
+@pytest.mark.parametrize("others", [LOCKED, UNKNOWN])
+def test_entering_others_details_tells_nothing_of_them(world: World, others: Person) -> None:
+    mine = sent(world)
+    world.verify("c1", NORMAL, VERIFY)
+    world.identify("c1", others)
+    assert look(world, mine).reference == mine

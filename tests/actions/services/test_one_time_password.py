@@ -494,10 +494,16 @@ def test_a_code_put_in_by_another_conversation_is_refused(world: World, code: st
         world.services.one_time_password.verify("c1", VERIFY, reference)
 
 
-def test_a_verified_code_belongs_to_the_account_it_was_sent_for(world: World, code: str) -> None:
-    world.identify("c1", LOCKED)
-    world.enter("c1", code)
-    assert only(world)["account_id"] == NORMAL.account
+@pytest.mark.parametrize("other", [LOCKED, UNKNOWN, WRONG_BIRTH_DATE])
+def test_a_code_is_not_judged_once_other_details_were_entered(world: World, code: str, other: Person) -> None:
+    world.identify("c1", other)
+    for entered in (code, wrong_for(code)):
+        with pytest.raises(OtpNotSent):
+            world.enter("c1", entered)
+    with pytest.raises(OtpNotSent):
+        world.services.one_time_password.pending("c1", VERIFY)
+    assert (only(world)["used_at"], only(world)["wrong"], world.rows()["guess_budget"]) == (None, 0, {})
+    assert [m["kind"] for m in world.rows()["outbox"].values() if m["kind"] == "login_success"] == []
 
 
 def test_another_persons_code_in_the_same_conversation_is_void(world: World, code: str) -> None:

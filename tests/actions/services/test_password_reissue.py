@@ -184,3 +184,19 @@ def test_reissues_are_not_limited_by_day(verified: World) -> None:
     second = verified.reissue("c2")
     assert first != second
     assert len(verified.letters()) == 2
+
+
+def test_an_account_without_branch_and_agent_is_reissued_and_told(verified: World) -> None:
+    verified.execute(update(Account).where(Account.id == LOCKED.account).values(branch="", branch_number="", agent=""))
+    assert verified.services.password_reissue.reissue("c1", "hnyc", "zh-Hant")
+    verified.services.outbox.relay()
+    (letter,) = (message.text for message in verified.messenger.sent if "營業員" in message.text)
+    assert "營業員：-" in letter
+
+
+def test_without_a_mailbox_nothing_is_reissued(verified: World) -> None:
+    verified.execute(update(Account).where(Account.id == LOCKED.account).values(email=None))
+    before = verified.rows()["core_account"]
+    assert refusal_of(lambda: verified.services.password_reissue.check("c1")) == "ReissueNoMailbox"
+    assert refusal_of(lambda: verified.services.password_reissue.reissue("c1", "hnyc", "zh-Hant")) == "ReissueNoMailbox"
+    assert verified.rows()["core_account"] == before

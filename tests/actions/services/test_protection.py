@@ -7,12 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from actions.security.errors import (
     AccountProtected,
+    CoreOutcomeUnknown,
     CoreUnavailable,
     FactorsMissing,
     ProtectionPending,
@@ -355,3 +357,31 @@ def test_what_was_never_suspended_is_lifted_without_a_restoring(
     verified.services.protection.lift(str(open_rows(verified)[0]["reference"]), "demo staff")
     assert open_rows(verified) == []
     assert verified.services.protection.suspend_pending() == 0
+
+
+def test_an_account_that_the_firm_had_suspended_stays_so_after_lifting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.is_verified("c1", SUSPENDED, PROTECT)
+    monkeypatch.setattr(world.services.core, "password", silent)
+    assert refusal_of(lambda: world.protect("c1")) == "ProtectionPending"
+    monkeypatch.undo()
+    assert world.services.protection.suspend_pending() == 1
+    world.services.protection.lift(str(open_rows(world)[0]["reference"]), "demo staff")
+    assert suspended_at(world, SUSPENDED) is not None
+
+
+def test_a_login_whose_suspension_was_never_heard_of_is_restored_by_lifting(
+    verified: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspend = verified.services.core.suspend_login
+
+    def unheard(*asked: Any) -> None:
+        suspend(*asked)
+        raise CoreOutcomeUnknown
+
+    monkeypatch.setattr(verified.services.core, "suspend_login", unheard)
+    assert refusal_of(lambda: verified.protect("c1")) == "ProtectionPending"
+    assert suspended_at(verified) is not None
+    verified.services.protection.lift(str(open_rows(verified)[0]["reference"]), "demo staff")
+    assert suspended_at(verified) is None
