@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from sanic import Sanic
 
 from actions.bootstrap import Services
+from actions.services.password_reissue import PURPOSE as REISSUE
+from actions.services.password_unlock import PURPOSE as UNLOCK
 from bot.contracts.failures import described
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,11 @@ def _purge(services: Services) -> Mapping[str, int]:
     return {"anxin_rows_purged_total": rows}
 
 
+def _resolve(services: Services) -> Mapping[str, int]:
+    go_on = {UNLOCK: services.password_unlock.go_on, REISSUE: services.password_reissue.go_on}
+    return {"anxin_acts_answered_late_total": services.pending_acts.resolve(go_on)}
+
+
 JOBS = (
     # Each by itself, so that codes do not wait for notices, nor notices for a gateway that hangs.
     Job("relay of codes", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay_codes()}),
@@ -43,6 +50,7 @@ JOBS = (
         10.0,
         lambda services: {"anxin_logins_suspended_late_total": services.protection.suspend_pending()},
     ),
+    Job("answers of the core system that were lost", 10.0, _resolve),
     Job("purge", 24 * 3600.0, _purge, first=600.0),
 )
 

@@ -37,6 +37,7 @@ from actions.services.one_time_password import OneTimePassword
 from actions.services.outbox import Outbox
 from actions.services.password_reissue import PasswordReissue
 from actions.services.password_unlock import PasswordUnlock
+from actions.services.pending_acts import PendingActs
 from actions.services.ports import Clock, CoreSystem, Messenger, OtpRules
 from actions.services.protection import Protection
 from actions.services.purge import Purge
@@ -64,6 +65,7 @@ class Services:
     vault: Vault
     identification: Identification
     one_time_password: OneTimePassword
+    pending_acts: PendingActs
     password_unlock: PasswordUnlock
     password_reissue: PasswordReissue
     certificate_renewal: CertificateRenewal
@@ -107,7 +109,7 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
     zones = {id_: institution.zone for id_, institution in institutions.items()}
     if not settings.production:
         seed(work, clock.now(), zones[DEFAULT_INSTITUTION])
-    core, vault, ledger = _core_system(settings.core), Vault(work, cipher), Ledger(pepper)
+    core, vault, ledger = core_system(settings.core), Vault(work, cipher), Ledger(pepper)
     audit = Audit(derive(master, AUDIT_CHAIN))
     decisions = Decisions(work, audit)
     messenger = messenger or _messenger(settings)
@@ -117,7 +119,8 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
     rules = {id_: _otp_rules(institution) for id_, institution in institutions.items()}
     budget = GuessBudget({id_: _guess_rules(institution) for id_, institution in institutions.items()})
     seeds = TokenSeeds(AesGcm(derive(master, "seeds of software tokens")), totp)
-    password_unlock = PasswordUnlock(decisions, core, ledger, notices, _unlock_zones(institutions))
+    pending = PendingActs(decisions, core)
+    password_unlock = PasswordUnlock(decisions, core, ledger, notices, pending, _unlock_zones(institutions))
     return Services(
         work=work,
         clock=clock,
@@ -127,14 +130,15 @@ def build(settings: Settings, clock: Clock | None = None, messenger: Messenger |
         one_time_password=OneTimePassword(
             decisions, vault, identification, core, outbox, notices, budget, rules, pepper
         ),
+        pending_acts=pending,
         password_unlock=password_unlock,
-        password_reissue=PasswordReissue(decisions, core, ledger, notices, zones),
+        password_reissue=PasswordReissue(decisions, core, ledger, notices, pending, zones),
         certificate_renewal=CertificateRenewal(decisions, core, vault, ledger, _renewal_zones(institutions)),
         protection=Protection(decisions, core, ledger, cipher, outbox, settings.staff_mailbox, zones),
         notice_check=NoticeCheck(decisions, zones),
         notices=notices,
         events=Events(decisions, core, ledger, notices, zones, pepper),
-        hotline=Hotline(decisions, core, ledger, budget, notices, password_unlock, zones),
+        hotline=Hotline(decisions, core, ledger, budget, password_unlock, zones),
         software_token=SoftwareToken(decisions, core, ledger, budget, seeds, _token_rules(institutions)),
         error_report=ErrorReport(work, cipher, vault, zones),
         core=core,
@@ -183,7 +187,7 @@ def _sms_gateway(sms: Sms) -> SmsGateway:
         raise SettingProblem(f"ANXIN_SMS_CA_FILE={sms.ca_file}: holds no certificates (PEM).") from problem
 
 
-def _core_system(core: Core | None) -> CoreSystem:
+def core_system(core: Core | None) -> CoreSystem:
     """Return the firm's own where one is named, our own tables otherwise."""
     if core is None:
         return EmbeddedCore()

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from actions.bootstrap import _core_system, open_audit, open_security_database
+from actions.bootstrap import core_system, open_audit, open_security_database
 from actions.security.errors import CoreRefusal
 from actions.security.secret import Secret
 from actions.services.dead_letters import CannotResend, DeadLetter, DeadLetters
@@ -71,7 +71,7 @@ def show_audit(settings: Settings, institution: str, number: str | None, last: i
     audit = open_audit(settings)
     with _opened(settings) as work, work.look() as session:
         try:
-            customer = _core_system(settings.core).find(session, institution, Secret(number)) if number else None
+            customer = core_system(settings.core).find(session, institution, Secret(number)) if number else None
         except CoreRefusal:
             return _failed("The core system does not answer, and it alone knows accounts by their numbers.")
         if number and customer is None:

@@ -37,6 +37,8 @@ T = TypeVar("T")
 class HttpCore:
     """The port over one firm's `exchange`; a session is only what our own replicas take turns by."""
 
+    apart = True
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._domains: dict[str, tuple[float, Sequence[str]]] = {}

@@ -32,6 +32,8 @@ class EmbeddedCore:
     An act looks once more at what it rests on and leaves its key in the same transaction, so that it is done once.
     """
 
+    apart = False
+
     def find(self, session: Session, institution: str, number: Secret) -> Customer | None:
         account = session.scalar(
             select(Account).where(Account.institution == institution, Account.number == number.reveal())

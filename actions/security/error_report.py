@@ -27,11 +27,6 @@ def new_reference(day: date) -> str:
     return f"ER-{day:%Y%m%d}-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
 
 
-def new_receipt(day: date) -> str:
-    """Return the receipt of an unlock, e.g. `UL-20261120-7K3M`."""
-    return f"UL-{day:%Y%m%d}-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
-
-
 def fingerprint(content: ReportContent) -> str:
     """Return a hash by which the same key with other content is noticed."""
     return hashlib.sha256(json.dumps(asdict(content), sort_keys=True).encode()).hexdigest()

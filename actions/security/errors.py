@@ -66,6 +66,7 @@
     ├── CoreRefusal
     │   ├── CoreUnavailable        the firm's system does not answer; nothing was done
     │   └── CoreOutcomeUnknown     it may have been done; the same act later tells
+    │       └── CoreAnswerAwaited  … and we go on asking by ourselves
     └── CommandKeyReused           the same key with other content; receipt: the first one's
 
 A refusal is an answer, not a failure: the action says its response, with its facts as values.
@@ -348,3 +349,9 @@ class CoreUnavailable(CoreRefusal):
 
 class CoreOutcomeUnknown(CoreRefusal):
     response = "utter_core_outcome_unknown"
+
+
+class CoreAnswerAwaited(CoreOutcomeUnknown):
+    """As above, and we go on asking by ourselves."""
+
+    response = "utter_core_answer_awaited"

@@ -33,9 +33,9 @@ from actions.security.errors import (
 from actions.security.identity import read_birth_date
 from actions.security.ledger import Command
 from actions.security.secret import Secret
+from actions.services.authority import require_good, require_same_details, right_code
 from actions.services.decisions import Decision, Decisions
 from actions.services.ledger import Ledger
-from actions.services.one_time_password import OneTimePassword
 from actions.services.ports import CoreSystem, IssuedCertificate
 from actions.services.protection import refuse_protected
 from actions.services.renewal_steps import (
@@ -101,7 +101,7 @@ class CertificateRenewal:
             row = renewal_of(session, challenge.id)
             if row and row.closed_at:
                 return _ended(row, zone)
-            OneTimePassword.authority(session, conversation, PURPOSE)
+            require_good(session, challenge)
             account = decision.about
             self._refuse_barred(session, account)
             certificates = self._core.certificates(session, account)
@@ -156,7 +156,7 @@ class CertificateRenewal:
             command = Command(row.id, row.account_id, PURPOSE, "chat", {"way": row.kind})
             if row.valid_until and (receipt := self._ledger.repeated(session, command)):
                 return Installed(receipt, _day(row.valid_until, zone))
-            issued = self._install(decision, conversation, row, zone)
+            issued = self._install(decision, challenge, row, zone)
             challenge.spent_at = now = decision.now()
             receipt = self._ledger.enter(session, command, now, zone, conversation)
             decision.done(receipt)
@@ -180,7 +180,7 @@ class CertificateRenewal:
                 void(challenge, now)
             decision.done()
 
-    def _install(self, decision: Decision, conversation: str, row: Row, zone: ZoneInfo) -> IssuedCertificate:
+    def _install(self, decision: Decision, challenge: ChallengeRecord, row: Row, zone: ZoneInfo) -> IssuedCertificate:
         """Take the last two steps; claimed before the core is asked, so that of two at once one asks."""
         session, account, renewal = decision.session, row.account_id, renewal_in(row)
         self._refuse_barred(session, account)
@@ -189,7 +189,7 @@ class CertificateRenewal:
         if renewal.step is not Step.INSTALL:  # there already, where the core's answer was lost
             renewal = rules.confirm(renewal, renewal.taken, now)
         done, _ = rules.install(renewal, renewal.taken, certificates, now, zone)
-        OneTimePassword.authority(session, conversation, PURPOSE)
+        require_good(session, challenge)
         keep(session, row, renewal, now, outcome=UNKNOWN)
         try:
             issued = self._core.issue_certificate(session, account, row.kind, row.id)
@@ -209,13 +209,9 @@ class CertificateRenewal:
     def _verified(decision: Decision, conversation: str) -> ChallengeRecord:
         """Return this conversation's newest code, if it was right and is still about the same customer."""
         hold(decision.session, conversation)
-        challenge = newest_challenge(decision.session, PURPOSE, conversation=conversation)
-        who = decision.session.get(Identification, conversation)
-        if challenge is None or challenge.used_at is None or challenge.account_id is None:
-            raise FactorsMissing
-        if who is None or who.identity != challenge.identity:
-            raise FactorsMissing
-        decision.about = challenge.account_id
+        challenge = right_code(decision.session, conversation, PURPOSE)
+        require_same_details(decision.session, challenge)
+        decision.about = str(challenge.account_id)
         return challenge
 
     def _refuse_barred(self, session: Session, account: str) -> None:

@@ -39,7 +39,7 @@ class Decision:
         self.written = False
         self._audit = audit
         self._action = action
-        self._actor = actor
+        self.actor = actor
         self._asked: datetime | None = None
 
     def now(self) -> datetime:
@@ -50,6 +50,10 @@ class Decision:
     def done(self, reason: str = "") -> None:
         self._commit("done", reason)
 
+    def begun(self) -> None:
+        """Commit that it was allowed, and is about to be asked of somebody else."""
+        self._commit("begun", "")
+
     def refused(self, refusal: Refusal) -> None:
         """Commit what was counted, and why it was refused; the caller raises `refusal` after the block."""
         self._commit("refused", type(refusal).__name__)
@@ -57,7 +61,7 @@ class Decision:
     def note(self, outcome: str, reason: str = "") -> None:
         """Write down without committing: for a second account or a step on the way."""
         at = self._asked or self.now()  # the time that it was decided by
-        self._audit.append(self.session, at, self._actor, self._action, self.about, outcome, reason)
+        self._audit.append(self.session, at, self.actor, self._action, self.about, outcome, reason)
 
     def _commit(self, outcome: str, reason: str) -> None:
         self.note(outcome, reason)

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from actions.security import guesses as rules
 from actions.security.guesses import Guesses, GuessRules, WrongGuesses
+from actions.storage.locks import insert_if_new
 from actions.storage.models import GuessBudget as Row
 from actions.storage.unit_of_work import remembered
 
@@ -35,7 +35,7 @@ class GuessBudget:
         if everyone:
             rules.may_guess_at_all(WrongGuesses(everyone.day, everyone.evaluated), now, own)
         row = self._row(session, subject, now, own)
-        counted = Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)
+        counted = _counted(row)
         rules.may_guess(counted, wrong_of_challenge, now, own)
         _store(row, rules.pay(counted, now, own))
 
@@ -48,15 +48,14 @@ class GuessBudget:
         row of their own that stops no customer (T34).
         """
         own, row = self._rules[institution], session.get_one(Row, subject)
-        counted = Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)
-        _store(row, rules.judged(counted, right, now, own))
+        _store(row, rules.judged(_counted(row), right, now, own))
         if not right:
             self._count_wrong(session, _everyone(institution) if known else _nobody(institution), now, own)
 
     def allow_again(self, session: Session, institution: str, subject: str, now: datetime) -> None:
         """Open an account to codes again after the hotline made sure who calls; today's guesses stay used."""
         row = self._row(session, subject, now, self._rules[institution])
-        _store(row, rules.lifted_by_staff(Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)))
+        _store(row, rules.lifted_by_staff(_counted(row)))
 
     def _count_wrong(self, session: Session, of: str, now: datetime, own: GuessRules) -> None:
         row = self._row(session, of, now, own)
@@ -68,7 +67,8 @@ class GuessBudget:
     @staticmethod
     def _row(session: Session, subject: str, now: datetime, own: GuessRules) -> Row:
         """Return the subject's row, locked; the first time costs as much as any other (G12)."""
-        session.execute(_insert(session, subject, now.astimezone(own.zone).date()))
+        day = now.astimezone(own.zone).date()
+        insert_if_new(session, Row, {"subject": subject, "day": day, "evaluated": 0, "consecutive_wrong": 0})
         locked = select(Row).where(Row.subject == subject).with_for_update().execution_options(populate_existing=True)
         return remembered(session, session.scalars(locked).one())
 
@@ -81,11 +81,8 @@ def _nobody(institution: str) -> str:
     return f"nobody at {institution}"
 
 
-def _insert(session: Session, subject: str, day: object) -> Insert:
-    first = {"subject": subject, "day": day, "evaluated": 0, "consecutive_wrong": 0}
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(Row).values(first).on_conflict_do_nothing()
-    return sqlite.insert(Row).values(first).on_conflict_do_nothing()
+def _counted(row: Row) -> Guesses:
+    return Guesses(row.day, row.evaluated, row.consecutive_wrong, row.hotline_only_at)
 
 
 def _store(row: Row, counted: Guesses) -> None:

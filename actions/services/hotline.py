@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 from actions.security.errors import NotIdentified
 from actions.security.ledger import Command, Entry
-from actions.security.notices import Event
 from actions.security.secret import Secret
 from actions.services.decisions import Decision, Decisions, staff
 from actions.services.guess_budget import GuessBudget
 from actions.services.ledger import Ledger
-from actions.services.notices import Notices
 from actions.services.password_unlock import PURPOSE as UNLOCK
 from actions.services.password_unlock import PasswordUnlock
+from actions.services.pending_acts import Act
 from actions.services.ports import CoreSystem, Customer
 from actions.storage.locks import hold
 
@@ -39,7 +38,6 @@ class Hotline:
         core: CoreSystem,
         ledger: Ledger,
         budget: GuessBudget,
-        notices: Notices,
         password_unlock: PasswordUnlock,
         zones: Mapping[str, ZoneInfo],
     ) -> None:
@@ -47,7 +45,6 @@ class Hotline:
         self._core = core
         self._ledger = ledger
         self._budget = budget
-        self._notices = notices
         self._password_unlock = password_unlock
         self._zones = zones
 
@@ -71,12 +68,9 @@ class Hotline:
             command = Command(key, customer.account, UNLOCK, HOTLINE, {})
             if receipt := self._ledger.repeated(decision.session, command):
                 return receipt
-            receipt = self._password_unlock.unlock_by_staff(decision, command, caller.institution)
-            now = decision.now()
-            event = Event("password_unlocked", now, customer.number)
-            self._notices.tell(decision.session, customer, ["password_unlocked"], event, language, now, receipt=receipt)
-            decision.done(receipt)
-            return receipt
+            made = (key, UNLOCK, customer.account, caller.institution, HOTLINE, None, language, decision.now())
+            done = self._password_unlock.begin(decision, Act(*made))
+        return done if isinstance(done, str) else self._password_unlock.go_on(done, staff(name))
 
     def allow_codes_again(self, caller: Caller, name: str) -> None:
         """Open an account to codes again that too many wrong ones have closed (`security/guesses.py`)."""

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from actions.security.errors import NoticeUnknown
 from actions.security.notices import event_time
+from actions.services.authority import authority, verified_account
 from actions.services.decisions import Decisions
-from actions.services.one_time_password import OneTimePassword
 from actions.storage.models import Notice
 
 PURPOSE = "check_notice"
@@ -45,7 +45,7 @@ class NoticeCheck:
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
             row = session.get(Notice, reference)
-            known = OneTimePassword.verified_account(session, conversation)
+            known = verified_account(session, conversation)
             if row is None or row.institution != institution or known not in (None, row.account_id):
                 raise NoticeUnknown
             decision.about = row.account_id
@@ -55,7 +55,7 @@ class NoticeCheck:
     def recent(self, conversation: str, institution: str) -> list[SentNotice]:
         """Return what we sent the verified customer lately, newest first; raise `FactorsMissing`."""
         with self._decisions.begin(PURPOSE, conversation) as decision:
-            challenge = OneTimePassword.authority(decision.session, conversation, PURPOSE)
+            challenge = authority(decision.session, conversation, PURPOSE)
             account = decision.about = str(challenge.account_id)
             rows = decision.session.scalars(
                 select(Notice)

@@ -22,10 +22,8 @@ from actions.security.errors import (
     OtpWrong,
     Refusal,
 )
-from actions.security.factors import NEEDS_CERTIFICATE, Factor, require
 from actions.security.notices import CHAT_PLATFORM, Event
 from actions.security.one_time_password import (
-    AUTHORITY_LASTS,
     Challenge,
     destination_digest,
     digest,
@@ -35,6 +33,7 @@ from actions.security.one_time_password import (
 )
 from actions.security.secret import Secret
 from actions.security.sends import DAY, Send, may_send
+from actions.services.authority import authority
 from actions.services.decisions import Decision, Decisions
 from actions.services.guess_budget import GuessBudget
 from actions.services.identification import Identification
@@ -43,7 +42,6 @@ from actions.services.outbox import Outbox
 from actions.services.ports import CoreSystem, OtpRules
 from actions.services.vault import Vault
 from actions.storage.challenges import newest_challenge
-from actions.storage.clock import db_now
 from actions.storage.locks import hold
 from actions.storage.models import ChallengeRecord, CodeSend
 from actions.storage.models import Identification as IdentificationRow
@@ -130,40 +128,10 @@ class OneTimePassword:
         """Return whether a right code of this conversation still allows `purpose`; nobody is asked twice."""
         with self._decisions.look() as session:
             try:
-                self.authority(session, conversation, purpose, lock=False)
+                authority(session, conversation, purpose, lock=False)
             except FactorsMissing:
                 return False
             return True
-
-    @staticmethod
-    def authority(session: Session, conversation: str, purpose: str, *, lock: bool = True) -> ChallengeRecord:
-        """Return the verified, unspent code that allows `purpose`; raise `FactorsMissing` (G9, G21).
-
-        Locked until the transaction ends; an act sets its `spent_at`, and so happens once.
-        """
-        record = newest_challenge(session, purpose, conversation=conversation, lock=lock)
-        if record is None or record.used_at is None or record.account_id is None or record.spent_at:
-            raise FactorsMissing
-        if not record.used_at <= db_now(session) < record.used_at + AUTHORITY_LASTS[purpose]:
-            raise FactorsMissing
-        who = session.get(IdentificationRow, conversation)
-        if who is None or who.identity != record.identity:  # somebody else's details were entered since
-            raise FactorsMissing
-        if purpose not in NEEDS_CERTIFICATE:  # where it does, the act looks at it and asks again
-            require(purpose, OneTimePassword.proven(record))
-        return record
-
-    @staticmethod
-    def proven(challenge: ChallengeRecord) -> frozenset[Factor]:
-        """Return what a verified code proves, with the details that came before it (`security/factors.py`)."""
-        return frozenset({Factor.DETAILS, Factor.SMS_CODE if challenge.channel == "sms" else Factor.EMAIL_CODE})
-
-    @staticmethod
-    def verified_account(session: Session, conversation: str) -> str | None:
-        """Return whose code was the last right one of this conversation; None where none was, whatever was entered."""
-        used = select(ChallengeRecord.account_id).where(ChallengeRecord.conversation == conversation)
-        used = used.where(ChallengeRecord.used_at.is_not(None)).order_by(ChallengeRecord.used_at.desc())
-        return session.scalar(used.limit(1))
 
     def verify(self, conversation: str, purpose: str, reference: str, language: str = "zh-Hant") -> None:
         """Use up the code behind the vault's `reference`; return only if it was right.

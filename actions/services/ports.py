@@ -69,6 +69,8 @@ class CoreSystem(Protocol):
     `CoreOutcomeUnknown` (asked again, and nobody knows yet: the same key later tells).
     """
 
+    apart: bool  # what it did stays done where the caller's transaction does not commit
+
     def find(self, session: Session, institution: str, number: Secret) -> Customer | None: ...
 
     def customer(self, session: Session, account: str) -> Customer: ...

@@ -16,9 +16,9 @@ from actions.security.errors import CoreRefusal, ProtectionPending
 from actions.security.ledger import Command, new_receipt
 from actions.security.notices import event_time
 from actions.security.password_unlock import PasswordState, unlock_day
+from actions.services.authority import authority
 from actions.services.decisions import CUSTOMER, SYSTEM, Decision, Decisions, staff
 from actions.services.ledger import Ledger
-from actions.services.one_time_password import OneTimePassword
 from actions.services.outbox import Outbox
 from actions.services.ports import Cipher, CoreSystem
 from actions.storage.models import Event, Identification, Notice
@@ -66,7 +66,7 @@ class Protection:
         """
         with self._decisions.begin(PURPOSE, conversation) as decision:
             session = decision.session
-            challenge = OneTimePassword.authority(session, conversation, PURPOSE)
+            challenge = authority(session, conversation, PURPOSE)
             account = decision.about = str(challenge.account_id)
             password = self._password(session, account)
             row = _open_row(session, account)

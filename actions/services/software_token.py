@@ -24,10 +24,10 @@ from actions.security.ledger import Command
 from actions.security.secret import Secret
 from actions.security.software_token import App, Entered, Release, Status, TokenRules, WayOut
 from actions.security.software_token import SoftwareToken as Token
+from actions.services.authority import authority
 from actions.services.decisions import CUSTOMER, Decision, Decisions, staff
 from actions.services.guess_budget import GuessBudget
 from actions.services.ledger import Ledger
-from actions.services.one_time_password import OneTimePassword
 from actions.services.ports import CoreSystem
 from actions.services.protection import refuse_protected
 from actions.services.token_seeds import TokenSeeds
@@ -216,7 +216,7 @@ class SoftwareToken:
         The code allows it for `AUTHORITY_LASTS`, as often as it is asked.
         """
         with self._decisions.begin(PURPOSE, conversation) as decision:
-            challenge = OneTimePassword.authority(decision.session, conversation, PURPOSE, lock=False)
+            challenge = authority(decision.session, conversation, PURPOSE, lock=False)
             account = decision.about = str(challenge.account_id)
             read = self._read(decision, account)
             if read.institution != institution:

@@ -1,9 +1,14 @@
-"""Locks on what has no row yet."""
+"""Locks on what has no row yet, and who is first to write it."""
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from typing import Any
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+
+from actions.storage.base import Base
 
 _HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -17,3 +22,10 @@ def hold(session: Session, name: str) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_HOLD, {"name": name})
+
+
+def insert_if_new(session: Session, row: type[Base], values: dict[str, Any]) -> bool:
+    """Insert a row, and return whether there was none under its keys; wait for whoever is just writing one."""
+    kind: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    done = session.execute(kind.insert(row).values(values).on_conflict_do_nothing())
+    return isinstance(done, CursorResult) and done.rowcount == 1

@@ -12,6 +12,7 @@ from actions.storage.core import Account, CertificateRecord, CoreAct, SoftwareTo
 from actions.storage.evidence import AuditEntry, AuditHead, Protection
 from actions.storage.limits import CodeSend, GuessBudget, LedgerEntry
 from actions.storage.notices import Event, Notice
+from actions.storage.pending_acts import PendingAct
 
 __all__ = [
     "Account",
@@ -30,6 +31,7 @@ __all__ = [
     "LedgerEntry",
     "Notice",
     "OutboxMessage",
+    "PendingAct",
     "Protection",
     "ReportContact",
     "SoftwareToken",

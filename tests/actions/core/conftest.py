@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from actions.adapters import core_exchange
 from actions.storage.unit_of_work import UnitOfWork, open_database
 from bot.rig.postgresql import PostgresServer
 from tests.actions.core.houses import ByHttp, House, OurTables
-from tests.actions.world import SettableClock
+from tests.actions.core.town import Town, opened
+from tests.actions.world import RecordingMessenger, SettableClock
 
 
 @pytest.fixture
@@ -42,3 +44,13 @@ def house(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Hous
         yield OurTables(opened, clock)
         opened.dispose()
         server.drop(name)
+
+
+@pytest.fixture
+def town(
+    tmp_path: Path, made: Path, database_url: str, clock: SettableClock, messenger: RecordingMessenger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Town]:  # fmt: skip
+    monkeypatch.setattr(core_exchange, "PAUSE_SECONDS", 0.01)
+    with opened(tmp_path / "var", made / "keys", database_url, clock, messenger) as town:
+        yield town

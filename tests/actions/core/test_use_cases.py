@@ -2,94 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
-from actions.adapters import core_exchange
-from actions.adapters.core_http import HttpCore
 from actions.bootstrap import build
-from actions.security.errors import CoreOutcomeUnknown, CoreUnavailable, Refusal
-from actions.storage.models import CertificateRecord, LedgerEntry, Notice
+from actions.security.errors import CoreAnswerAwaited, CoreUnavailable
+from actions.storage.models import CertificateRecord
 from bot.settings import SettingProblem, read_settings
-from tests.actions.core.firm import KEY, Fault, Firm
+from tests.actions.core.town import FAULTS, Town
 from tests.actions.security.rounds import told
-from tests.actions.world import UNLOCK, Person, RecordingMessenger, SettableClock, World
+from tests.actions.world import UNLOCK, Person
 
-FAULTS = {
-    "refuse": Fault("gone"),
-    "hang": Fault("hang"),
-    "hang after": Fault("hang", acted=True),
-    "cut before": Fault("cut"),
-    "cut after": Fault("cut", acted=True),
-    "garbage": Fault("garbage", acted=True),
-    "wrong type": Fault("wrong type", acted=True),
-}
 READS = ("/accounts/find", "/password/read", "/certificates/read", "/accounts/read")
 ACTS = {"unlock": "/password/unlock", "reissue": "/password/reissue"}
-
-
-@dataclass
-class Town:
-    """Services over a firm's system, with as many locked customers as are wanted."""
-
-    world: World
-    firm: Firm
-
-    def newcomer(self) -> Person:
-        person = Person(f"91{len(self.firm.accounts):04d}", "071/02/02")
-        now = self.firm.now()
-        record = self.firm.add(person.account, "hnyc", person.number, birth_date="1982-02-02")
-        record.locked_at = now
-        record.certificates.append(
-            {"valid_from": now - timedelta(days=1), "valid_until": now + timedelta(days=99), "revoked_at": None}
-        )
-        return person
-
-    def said(self, call: Callable[[], object]) -> str:
-        """Return "done" or the name of the refusal; anything else is a failure of the test."""
-        try:
-            call()
-        except Refusal as refusal:
-            return type(refusal).__name__
-        return "done"
-
-    def acts(self, person: Person, path: str) -> int:
-        return len([act for act in self.firm.acts if act[:2] == (path, person.account)])
-
-    def stored(self, person: Person) -> tuple[int, int]:
-        """Return how many entries of the ledger and how many notices there are."""
-        with self.world.services.work.begin() as session:
-            return (
-                session.scalar(select(func.count()).where(LedgerEntry.account_id == person.account)) or 0,
-                session.scalar(select(func.count()).where(Notice.account_id == person.account)) or 0,
-            )
-
-
-@pytest.fixture
-def town(
-    tmp_path: Path, made: Path, database_url: str, clock: SettableClock, messenger: RecordingMessenger,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Town]:  # fmt: skip
-    monkeypatch.setattr(core_exchange, "PAUSE_SECONDS", 0.01)
-    firm = Firm(clock.now)
-    shutil.copytree(made / "keys", tmp_path / "var" / "keys")
-    environment = {"ANXIN_VAR": str(tmp_path / "var"), "ANXIN_SECURITY_URL": database_url}
-    core = {"ANXIN_CORE_URL": firm.url, "ANXIN_CORE_KEY": KEY}
-    services = build(read_settings({**environment, **core}), clock, messenger)
-    assert isinstance(services.core, HttpCore)
-    services.core._exchange._exchange_seconds, services.core._exchange._act_seconds = 0.25, 0.6
-    yield Town(World(services, clock, messenger), firm)
-    firm.close()
-    services.work.dispose()
-    assert firm.problems == []
 
 
 def perform(town: Town, use: str, conversation: str) -> str:
@@ -132,7 +60,7 @@ def is_true(said: str, acts: int, stored: tuple[int, int]) -> bool:
     """Return whether what was said is so: done means done and entered, a plain no means not done."""
     if said == "done":
         return acts == 1 and stored[0] == 1
-    return stored[0] == 0 and (said == CoreOutcomeUnknown.__name__ or (said == CoreUnavailable.__name__ and acts == 0))
+    return stored[0] == 0 and (said == CoreAnswerAwaited.__name__ or (said == CoreUnavailable.__name__ and acts == 0))
 
 
 @pytest.mark.parametrize("name", FAULTS)

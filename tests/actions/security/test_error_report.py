@@ -12,7 +12,6 @@ from actions.security.error_report import (
     ALPHABET,
     ReportContent,
     fingerprint,
-    new_receipt,
     new_reference,
 )
 
@@ -22,10 +21,6 @@ CONTENT = ReportContent("hnyc", "e指發", "畫面空白（測試）", "今天�
 
 def test_a_reference_names_its_day() -> None:
     assert re.fullmatch(rf"ER-20261120-[{ALPHABET}]{{4}}", new_reference(DAY))
-
-
-def test_a_receipt_names_its_day() -> None:
-    assert re.fullmatch(rf"UL-20261120-[{ALPHABET}]{{4}}", new_receipt(DAY))
 
 
 @pytest.mark.parametrize("confusing", list("0O1IL"))
