@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "ANXIN_"
 _SIDES = {"SMS": "gateway", "CORE": "core system"}
+_LOOPBACK = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -61,6 +62,12 @@ class Settings:
     gateway_port: int
     engine_port: int
     actions_port: int
+    inner_host: str  # where engine and actions listen
+    engine_urls: tuple[str, ...]  # the engines that the gateway may ask
+    actions_urls: tuple[str, ...]  # the actions processes that gateway and engine may ask
+    proxies: tuple[str, ...]  # the addresses whose X-Forwarded-For is believed
+    redis_url: str = field(repr=False)  # what several engines take turns by; "": there is one engine
+    trackers_url: str = field(repr=False)
     conversations_url: str = field(repr=False)  # with a password in it, perhaps
     security_url: str = field(repr=False)
     public_origins: tuple[str, ...]  # besides the gateway's own address
@@ -71,6 +78,7 @@ class Settings:
     staff_mailbox: str  # told of protected accounts; "": nobody
     events_key: bytes = field(repr=False)  # of whoever posts events; empty: derived from the master key
     log_level: str
+    traces_url: str  # an OpenTelemetry collector (OTLP over HTTP); "": no traces
     called_from: Path  # where the command was typed; file names are relative to it
 
     @property
@@ -115,9 +123,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         gateway_port=gateway_port,
         engine_port=port("ENGINE_PORT", 5005),
         actions_port=port("ACTIONS_PORT", 5055),
+        inner_host=text("INNER_HOST", "127.0.0.1"),
+        engine_urls=_inner(text, "ENGINES", port("ENGINE_PORT", 5005)),
+        actions_urls=_inner(text, "ACTIONS", port("ACTIONS_PORT", 5055)),
+        proxies=tuple(_listed(text("PROXIES", ""))),
+        redis_url=text("REDIS_URL", ""),
+        trackers_url=text("TRACKERS_URL", f"sqlite:///{var}/trackers.sqlite"),
         conversations_url=text("CONVERSATIONS_URL", f"sqlite:///{var}/conversations.sqlite"),
         security_url=text("SECURITY_URL", f"sqlite:///{var}/security.sqlite"),
-        public_origins=tuple(o.strip().rstrip("/") for o in text("PUBLIC_ORIGINS", "").split(",") if o.strip()),
+        public_origins=tuple(o.rstrip("/") for o in _listed(text("PUBLIC_ORIGINS", ""))),
         smtp=_smtp(text, port),
         sms=Sms(*sms) if sms else None,
         core=Core(*core) if core else None,
@@ -125,10 +139,32 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         staff_mailbox=text("STAFF_MAILBOX", "" if production else "hotline@example.com"),
         events_key=text("EVENTS_KEY", "").encode(),
         log_level=text("LOG_LEVEL", "INFO").upper(),
+        traces_url=text("TRACES_URL", ""),
         called_from=Path(text("CALLED_FROM", ".")),
     )
     _refuse_unsafe(settings)
     return settings
+
+
+def _listed(given: str) -> list[str]:
+    return [one.strip() for one in given.split(",") if one.strip()]
+
+
+def _inner(text: Callable[[str, str], str], name: str, port: int) -> tuple[str, ...]:
+    """Return the addresses of inner processes; plain http only on this machine, or in a network that is said to be closed."""
+    urls = tuple(url.rstrip("/") for url in _listed(text(name, f"http://127.0.0.1:{port}")))
+    closed = text("CLOSED_NETWORK", "no") == "yes"
+    for url in urls:
+        if not re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?", url):
+            raise SettingProblem(f"{PREFIX}{name}={url}: name each address, such as https://engine-1.example.com:5005.")
+        if url.startswith("http:") and not closed and not _LOOPBACK.match(url):
+            raise SettingProblem(
+                f"{PREFIX}{name}={url}: secrets go there in clear; give an https address, or say "
+                f"{PREFIX}CLOSED_NETWORK=yes where nobody else reaches that network."
+            )
+    if not urls:
+        raise SettingProblem(f"{PREFIX}{name}: name at least one address.")
+    return urls
 
 
 def _smtp(text, port) -> Smtp | None:  # type: ignore[no-untyped-def]  # two closures of read_settings
@@ -158,7 +194,7 @@ def _server(text: Callable[[str, str], str], name: str, example: str, what: str)
     parts = re.fullmatch(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?", url)
     if not parts or int(parts[1] or 443) not in range(1, 65536):
         raise SettingProblem(f"{PREFIX}{name}_URL: give an address such as {example}.")
-    if url.startswith("http:") and not re.match(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)", url):
+    if url.startswith("http:") and not _LOOPBACK.match(url):
         raise SettingProblem(f"{PREFIX}{name}_URL={url}: {what} leave this machine encrypted; give an https address.")
     if not re.fullmatch(r"[!-~]+", key):
         raise SettingProblem(f"{PREFIX}{name}_KEY: give the {_SIDES[name]}'s key, without spaces.")
@@ -181,6 +217,10 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingProblem(f"{PREFIX}STAFF_MAILBOX={settings.staff_mailbox}: give one mailbox.")
     if settings.events_key and len(settings.events_key) < 32:
         raise SettingProblem(f"{PREFIX}EVENTS_KEY: give at least 32 characters; make one with: openssl rand -hex 32")
+    if settings.redis_url and not re.match(r"(?:rediss?|unix)://", settings.redis_url):
+        raise SettingProblem(f"{PREFIX}REDIS_URL: give an address such as redis://127.0.0.1:6379/0.")
+    if not settings.trackers_url.startswith(("sqlite:///", "postgresql://")):
+        raise SettingProblem(f"{PREFIX}TRACKERS_URL: give sqlite:///FILE or postgresql://USER@HOST/NAME.")
     if settings.log_level not in LEVELS:
         raise SettingProblem(f"{PREFIX}LOG_LEVEL={settings.log_level}: give one of {', '.join(LEVELS)}.")
     if settings.production and settings.smtp is None:

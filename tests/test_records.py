@@ -17,7 +17,7 @@ from actions.services.ports import RefusedForGood
 from actions.storage.models import AuditEntry, AuditHead
 from bot.cli import main
 from bot.settings import read_settings
-from tests.actions.conftest import database_url, empty_url, made, made_postgresql, postgresql  # noqa: F401  # fixtures
+from tests.actions.conftest import database_url, empty_url, made, made_postgresql  # noqa: F401  # fixtures
 from tests.actions.services.test_relay import CANARY, queue
 from tests.actions.world import START, RecordingMessenger, SettableClock, World
 

@@ -13,8 +13,11 @@ from collections.abc import Collection
 
 HIDDEN = "•••"
 LEAST_DIGITS = 5
+LEAST_OF_A_DATE = 4
 
 Span = tuple[int, int]
+
+_PRIVATE = re.compile("[\ue000-\uf8ff]")  # for private use: somebody's own digits
 
 # All patterns work on the shadow of a text: see `_shadow`.
 _GAP = r"[ \-./_,·()|]{0,5}"
@@ -39,7 +42,9 @@ def hide_digits(text: str, published: Collection[str] = ()) -> str:
 
     `published`: digit strings that may stay (hotlines), without separators.
     """
-    text = "".join(c for c in text if not 0xE000 <= ord(c) <= 0xF8FF)  # private use: somebody's own digits
+    text = _PRIVATE.sub("", text)
+    if sum(map(str.isdigit, text)) < LEAST_OF_A_DATE:
+        return text
     shadow = _shadow(text)
     dates = [match for match in _DATE.finditer(shadow) if _is_day(match)]
     kept = [match.span() for match in _REFERENCE.finditer(shadow)]

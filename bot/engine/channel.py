@@ -15,7 +15,7 @@ from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
-from rasa.shared.core.events import BotUttered, UserUttered
+from rasa.shared.core.events import BotUttered
 from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, empty
@@ -28,7 +28,7 @@ from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
-from bot.engine.rasa_private import TurnAborted, begin_turn
+from bot.engine.rasa_private import TrackerMoved, TurnAborted, begin_turn
 from bot.engine.understanding.follow_up import follows, may_follow
 from bot.settings import read_settings
 
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 CHANNEL_NAME = "gateway"
 MAX_BODY_BYTES = 16 * 1024
 MAX_TEXT = 2000
+RANKED = 5  # intents of a message that the dialogue keeps: as many as can be offered, and a few
 
 OnMessage = Callable[[UserMessage], Awaitable[Any]]
 
@@ -86,18 +87,23 @@ class GatewayChannel(InputChannel):
                 call = json.loads(request.body)
             except ValueError:
                 return empty(400)
-            return await _turn(call, request.app.ctx.agent, on_new_message)
+            return await _turn(call, request.app.ctx.agent)
 
         return blueprint
 
 
-async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -> HTTPResponse:
+async def _turn(call: dict[str, Any], agent: Agent) -> HTTPResponse:
+    """Take one turn, alone in its conversation; where another replica was faster, once more from where that one ended."""
     output = CollectedMessages()
     begin_turn()
     try:
-        message = await _user_message(call, agent, output)
-        if not (call.get("again") and await _answered_before(message, agent, output)):
-            await on_new_message(message)
+        async with agent.lock_store.lock(call["conversation"]):
+            try:
+                parse = await _taken(call, agent, output, again=call.get("again", False))
+            except TrackerMoved:
+                logger.warning("A turn found that another replica had taken one, and is taken again.")
+                output.messages.clear()
+                parse = await _taken(call, agent, output, again=True)
     except TurnAborted as aborted:
         logger.warning("A turn was refused: %s, done: %s.", aborted.error, aborted.done)
         return json_response(TurnRefused(error=aborted.error, done=aborted.done), status=503)
@@ -105,7 +111,15 @@ async def _turn(call: dict[str, Any], agent: Agent, on_new_message: OnMessage) -
         # The type and the place only: the text of an exception may quote the customer.
         logger.error("A turn failed with %s.", described(problem))
         return json_response(TurnRefused(error="turn_failed", done="unknown"), status=503)
-    return json_response(_answer(output.messages, None if call.get("payload") else message.parse_data))
+    return json_response(_answer(output.messages, parse))
+
+
+async def _taken(call: dict[str, Any], agent: Agent, output: CollectedMessages, again: bool) -> dict[str, Any] | None:
+    """Take the turn, or say again what was said to this very message; return what was understood, None for a button."""
+    message = await _user_message(call, agent, output)
+    if not (again and await _answered_before(message, agent, output)):
+        await agent.processor.handle_message(message)
+    return None if call.get("payload") else message.parse_data
 
 
 async def _user_message(call: dict[str, Any], agent: Agent, output: CollectedMessages) -> UserMessage:
@@ -118,10 +132,8 @@ async def _user_message(call: dict[str, Any], agent: Agent, output: CollectedMes
         message_id=call["caller"]["message"],
         metadata=call["caller"],
     )
-    if pressed:
-        message.parse_data = parse_payload(pressed)
-    else:
-        message.parse_data = await _understood(message, agent)
+    parse = parse_payload(pressed) if pressed else await _understood(message, agent)
+    message.parse_data = {**parse, "intent_ranking": parse["intent_ranking"][:RANKED]}
     return message
 
 
@@ -138,16 +150,11 @@ async def _understood(message: UserMessage, agent: Agent) -> dict[str, Any]:
 
 async def _answered_before(message: UserMessage, agent: Agent, output: CollectedMessages) -> bool:
     """Say again what was said to this very message, if the dialogue has it already; nothing runs twice."""
-    async with agent.lock_store.lock(message.sender_id):
-        tracker = await agent.tracker_store.retrieve(message.sender_id)
-    events = list(tracker.events) if tracker else []
-    own = [i for i, e in enumerate(events) if isinstance(e, UserUttered) and e.message_id == message.message_id]
-    for event in events[own[-1] + 1 :] if own else []:
-        if isinstance(event, UserUttered):
-            break
+    events = await agent.processor.store.answered(message.sender_id, message.message_id)
+    for event in events or ():
         if isinstance(event, BotUttered):
             await output.send_response(message.sender_id, event.message())
-    return bool(own)
+    return events is not None
 
 
 def _answer(messages: list[BotMessage], parse: dict[str, Any] | None) -> TurnAnswer:

@@ -1,74 +1,134 @@
-"""Rasa's SQL tracker store, at the place the settings name, that never hides a database error.
+"""Every turn of a dialogue as one row, written in one statement; read back from the latest session, and only its end.
 
-Rasa wraps every store and turns a failed read into "no such conversation" (P12): the customer would
-start anew without a word. Here a database error ends the turn; the customer is told, and nothing is lost.
+    turn(conversation, seq)   the events of one turn, and what stood in the tracker before the row that follows
+
+Rows are only appended. Two that write the same turn want the same key, and the database lets one of them: the other
+acted on an old tracker (`TrackerMoved`), reads anew and tries again. Live trackers are kept by conversation; one is used
+only while the database has nothing newer. A database error ends the turn and is told; it is never "no such conversation"
+(Rasa's own wrapper would make it that, P12).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import json
+from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
-import sqlalchemy as sa
 from rasa.core.brokers.broker import EventBroker
-from rasa.core.tracker_store import SQLTrackerStore
+from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import SessionStarted
+from rasa.shared.core.events import Event, SessionStarted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
-from sqlalchemy.orm import Query, Session
 
-from bot.engine.rasa_private import TurnAborted
+from bot.engine.rasa_private import TrackerMoved, TurnAborted
+from bot.engine.rasa_private.events import as_event, stored
+from bot.engine.rasa_private.tracker import TURNS_KEPT, LiveTracker, left_behind
+from bot.engine.turn_rows import TurnRow, TurnRows, TurnTaken, open_rows
 from bot.settings import read_settings
 
-BUSY_SECONDS = 1
+LIVE_TRACKERS = 2000
 
 
-class ConversationTrackerStore(SQLTrackerStore):
+class ConversationTrackerStore(TrackerStore):
     """Named in endpoints.yml."""
 
     def __init__(
         self, host: str | None, domain: Domain, event_broker: EventBroker | None = None, **kwargs: Any
     ) -> None:
-        folder = read_settings().var
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = str(folder / "tracker.sqlite")
-        super().__init__(domain, "sqlite", db=database, query={"timeout": str(BUSY_SECONDS)})
+        super().__init__(domain, event_broker)
+        self._rows: TurnRows = open_rows(read_settings())
+        self._live: OrderedDict[str, LiveTracker] = OrderedDict()
 
-    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+    async def retrieve(self, sender_id: str) -> LiveTracker | None:
+        """Return the tracker as it stands in the database, live if it is known here; raise `TurnAborted`."""
+        live = self._live.get(sender_id)
         try:
-            return await super().retrieve(sender_id)
+            if live and not live.unsaved and await self._rows.latest(sender_id) == live.version:
+                return live
+            self._live.pop(sender_id, None)  # a turn of it failed, or another replica went on
+            rows = await self._rows.last(sender_id, TURNS_KEPT + 1)
+            return self._keep(self._tracker(sender_id, rows)) if rows else None
         except Exception as problem:
             raise TurnAborted("database_down", "no") from problem
 
+    async def create_tracker(self, sender_id: str, append_action_listen: bool = True) -> LiveTracker:
+        """Return a new one; it is stored with its first turn."""
+        return LiveTracker(sender_id, self.domain)
+
     async def save(self, tracker: DialogueStateTracker) -> None:
+        """Append the turn and keep the tracker live; raise `TrackerMoved`, or `TurnAborted` (it may be stored)."""
+        if not isinstance(tracker, LiveTracker):
+            raise TurnAborted("turn_failed", "no")
+        if not tracker.unsaved:
+            return
+        row = _row(tracker)
         try:
-            await super().save(tracker)
+            await self._rows.append(row)
+        except TurnTaken as problem:
+            raise TrackerMoved from problem
         except Exception as problem:
             raise TurnAborted("database_down", "unknown") from problem
+        tracker.version = row.seq
+        tracker.end_turn()
+        self._keep(tracker)
+
+    async def answered(self, sender_id: str, message: str) -> list[Event] | None:
+        """Return the events of the turn that a message of this id began; None where there is none."""
+        try:
+            row = await self._rows.of_message(sender_id, message)
+            return [as_event(event) for event in json.loads(row.events)] if row else None
+        except Exception as problem:
+            raise TurnAborted("database_down", "no") from problem
+
+    async def retrieve_full_tracker(self, conversation_id: str) -> DialogueStateTracker | None:
+        """Return all sessions, for Rasa's own commands."""
+        rows = await self._rows.last(conversation_id, None)
+        if not rows:
+            return None
+        tracker = DialogueStateTracker(conversation_id, self.domain.slots)
+        for row in rows:
+            for event in json.loads(row.events):
+                tracker.update(as_event(event))
+        return tracker
 
     async def keys(self) -> Iterable[str]:
         try:
-            return await super().keys()
+            return await self._rows.conversations()
         except Exception as problem:
             raise TurnAborted("database_down", "no") from problem
 
-    @contextmanager
-    def session_scope(self) -> Iterator[Session]:
-        """As Rasa's, which takes every ValueError for a missing PostgreSQL schema and ends the whole process."""
-        session = self.sessionmaker()
-        try:
-            yield session
-        finally:
-            session.close()
+    def _keep(self, tracker: LiveTracker) -> LiveTracker:
+        self._live[tracker.sender_id] = tracker
+        self._live.move_to_end(tracker.sender_id)
+        if len(self._live) > LIVE_TRACKERS:
+            self._live.popitem(last=False)
+        return tracker
 
-    def _event_query(self, session: Session, sender_id: str, fetch_events_from_all_sessions: bool) -> Query:
-        """As Rasa's, but the newest session begins where it was stored, not when: clocks are set back (P14)."""
-        row = self.SQLEvent
-        events = session.query(row).filter(row.sender_id == sender_id)
-        if not fetch_events_from_all_sessions:
-            started = session.query(sa.func.max(row.id)).filter(
-                row.sender_id == sender_id, row.type_name == SessionStarted.type_name
-            )
-            events = events.filter(row.id >= sa.func.coalesce(started.scalar_subquery(), 0))
-        return events.order_by(row.id)
+    def _tracker(self, sender_id: str, rows: list[TurnRow]) -> LiveTracker:
+        """Return what `rows` say, from the latest session on; the first of more than are kept only for what it left."""
+        tracker = LiveTracker(sender_id, self.domain)
+        begins = max((index for index, row in enumerate(rows) if row.begins), default=None)
+        if begins is not None:
+            rows = rows[begins:]
+        elif len(rows) > TURNS_KEPT:
+            tracker.begin_with([as_event(event) for event in json.loads(rows[0].left)])
+            rows = rows[1:]
+        for row in rows:
+            for event in json.loads(row.events):
+                tracker.update(as_event(event))
+        tracker.version = rows[-1].seq
+        tracker.end_turn()
+        return tracker
+
+
+def _row(tracker: LiveTracker) -> TurnRow:
+    said = next((event for event in tracker.unsaved if isinstance(event, UserUttered)), None)
+    return TurnRow(
+        conversation=tracker.sender_id,
+        seq=tracker.version + 1,
+        message=said.message_id if said else None,
+        begins=any(isinstance(event, SessionStarted) for event in tracker.unsaved),
+        events=stored(tracker.unsaved),
+        left=stored(left_behind(tracker)),
+    )

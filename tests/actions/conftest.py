@@ -36,14 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresServer]:
-    """One running PostgreSQL for all tests that do not kill it."""
-    server = PostgresServer()
-    yield server
-    server.remove()
-
-
-@pytest.fixture(scope="session")
 def made_postgresql(postgresql: PostgresServer, made: Path) -> str:
     """Return a database of `postgresql` as the first start leaves it, with the keys of `made`; to be copied."""
     name = postgresql.create()

@@ -135,9 +135,9 @@ class Processes:
 
     def events(self, conversation: str) -> list[dict[str, Any]]:
         """Return what the engine has stored of a conversation."""
-        with sqlite3.connect(self.var / "tracker.sqlite") as database:
-            rows = database.execute("SELECT data FROM events WHERE sender_id = ? ORDER BY id", (conversation,))
-            return [json.loads(row[0]) for row in rows]
+        with sqlite3.connect(self.var / "trackers.sqlite") as database:
+            rows = database.execute("SELECT events FROM turn WHERE conversation = ? ORDER BY seq", (conversation,))
+            return [event for (events,) in rows for event in json.loads(events)]
 
     @staticmethod
     def _is_ready(port: int) -> bool:

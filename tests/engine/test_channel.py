@@ -590,7 +590,7 @@ def test_a_conversation_that_cannot_be_read_is_refused_and_ends_nobody_else(
     processes: Processes, conversation: str
 ) -> None:
     processes.turn(conversation, payload=payload("greet"))
-    with sqlite3.connect(processes.var / "tracker.sqlite") as database:
-        database.execute("UPDATE events SET data = 'not JSON' WHERE sender_id = ?", (conversation,))
+    with sqlite3.connect(processes.var / "trackers.sqlite") as database:
+        database.execute("UPDATE turn SET events = 'not JSON', seq = seq + 1 WHERE conversation = ?", (conversation,))
     assert processes.turn(conversation, payload=payload("greet"))[1] == {"error": "database_down", "done": "no"}
     assert processes.turn(uuid.uuid4().hex, payload=payload("greet"))[0] == 200

@@ -5,11 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
-import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,26 +14,13 @@ import rasa
 from rasa.core.actions.action import RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
-from rasa.core.tracker_store import FailSafeTrackerStore
-from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import (
-    ActionExecuted,
-    ActiveLoop,
-    BotUttered,
-    Event,
-    SessionStarted,
-    SlotSet,
-    UserUttered,
-)
-from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_ACTIONS, parse_payload, payload
-from bot.engine import rasa_private, tracker_store
+from bot.engine import rasa_private
 from bot.engine.channel import CollectedMessages
 from bot.engine.rasa_private import TurnAborted
-from bot.engine.tracker_store import ConversationTrackerStore
 from bot.settings import ROOT, read_settings
 from tests.engine.processes import Reply, StandInActions, caller, free_port, says
 
@@ -81,12 +65,12 @@ def test_the_requirements_pin_the_same_version() -> None:
 
 def test_another_version_of_rasa_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rasa, "__version__", "3.6.20")
-    with pytest.raises(RuntimeError, match=r"rasa_private\.py is written for rasa 3\.6\.21, not 3\.6\.20"):
+    with pytest.raises(RuntimeError, match=r"rasa_private is written for rasa 3\.6\.21, not 3\.6\.20"):
         rasa_private.install()
 
 
 def test_custom_actions_go_our_way(agent: Agent) -> None:
-    assert RemoteAction.run is rasa_private._run_remote_action
+    assert RemoteAction.run is rasa_private.actions._run_remote_action
 
 
 # --- a failing action -----------------------------------------------------------------------------------------------
@@ -169,7 +153,7 @@ def test_no_actions_process_at_all_means_that_nothing_was_done(
 def test_an_action_that_does_not_answer_in_time_may_have_been_done(
     agent: Agent, actions: StandInActions, conversation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rasa_private, "ACTION_DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr(rasa_private.actions, "ACTION_DEADLINE_SECONDS", 0.05)
     actions.answer = actions.never
     with pytest.raises(TurnAborted) as aborted:
         press(agent, conversation, "report_error")
@@ -183,14 +167,14 @@ def test_the_deadline_of_an_action_ends_before_the_gateway_gives_up() -> None:
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TURN_SECONDS"
     )
-    assert rasa_private.ACTION_DEADLINE_SECONDS < gateway < 5
+    assert rasa_private.actions.ACTION_DEADLINE_SECONDS < gateway < 5
 
 
 def test_the_deadlines_of_a_turn_with_two_actions_end_before_the_gateway_gives_up(
     agent: Agent, actions: StandInActions, conversation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A turn asks one action after the other; each may take nearly its deadline, and together they took longer.
-    monkeypatch.setattr(rasa_private, "ACTION_DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(rasa_private.actions, "ACTION_DEADLINE_SECONDS", 0.3)
 
     def slowly(call: dict[str, Any]) -> Reply:
         actions.released.wait(0.2)
@@ -284,165 +268,3 @@ def test_what_an_action_says_is_in_our_words_with_its_facts(
     actions.answer = lambda call: says(responses=(response,))
     (said,) = press(agent, conversation, "report_error")
     assert "ER-20261120-7K3M" in said["text"]
-
-
-# --- the tracker store ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ANXIN_VAR", str(tmp_path))
-    monkeypatch.setattr(tracker_store, "BUSY_SECONDS", 0)  # a locked file is refused at once
-    return tmp_path
-
-
-@pytest.fixture
-def store(folder: Path, domain: Domain) -> ConversationTrackerStore:
-    return ConversationTrackerStore(None, domain)
-
-
-@pytest.fixture
-def locked(folder: Path, store: ConversationTrackerStore) -> Iterator[sqlite3.Connection]:
-    """Another process that holds the database, readers out as well."""
-    other = sqlite3.connect(folder / "tracker.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    yield other
-    other.close()
-
-
-def keep(store: ConversationTrackerStore, conversation: str, *events: Event) -> None:
-    tracker = DialogueStateTracker(conversation, store.domain.slots)
-    for event in events:
-        tracker.update(event)
-    asyncio.run(store.save(tracker))
-
-
-def in_a_form(store: ConversationTrackerStore, conversation: str) -> None:
-    opened = [ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen")]
-    keep(store, conversation, *opened, UserUttered("hi"), ActiveLoop("report_status_form"), BotUttered("which?"))
-
-
-def test_the_database_is_where_the_settings_say(folder: Path, store: ConversationTrackerStore) -> None:
-    assert store.engine.url.database == str(folder / "tracker.sqlite")
-
-
-def test_what_was_stored_comes_back(store: ConversationTrackerStore, conversation: str) -> None:
-    in_a_form(store, conversation)
-    tracker = asyncio.run(store.retrieve(conversation))
-    assert tracker is not None
-    assert tracker.active_loop_name == "report_status_form"
-
-
-def test_a_conversation_that_never_was_is_none(store: ConversationTrackerStore) -> None:
-    assert asyncio.run(store.retrieve("never")) is None
-
-
-def test_a_locked_database_is_no_empty_conversation(
-    store: ConversationTrackerStore, folder: Path, conversation: str
-) -> None:
-    in_a_form(store, conversation)
-    other = sqlite3.connect(folder / "tracker.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(TurnAborted) as aborted:
-        asyncio.run(FailSafeTrackerStore(store).get_or_create_tracker(conversation))
-    other.close()
-    assert (aborted.value.error, aborted.value.done) == ("database_down", "no")
-
-
-def test_once_the_lock_is_gone_the_conversation_is_as_it_was(
-    store: ConversationTrackerStore, folder: Path, conversation: str
-) -> None:
-    in_a_form(store, conversation)
-    other = sqlite3.connect(folder / "tracker.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(TurnAborted):
-        asyncio.run(store.retrieve(conversation))
-    other.close()
-    tracker = asyncio.run(store.retrieve(conversation))
-    assert tracker is not None
-    assert tracker.active_loop_name == "report_status_form"
-
-
-def test_what_cannot_be_stored_is_told_and_not_kept_in_memory(
-    store: ConversationTrackerStore, locked: sqlite3.Connection, conversation: str
-) -> None:
-    with pytest.raises(TurnAborted) as aborted:
-        asyncio.run(FailSafeTrackerStore(store).save(_tracker_with_a_message(store, conversation)))
-    assert (aborted.value.error, aborted.value.done) == ("database_down", "unknown")
-
-
-def _tracker_with_a_message(store: ConversationTrackerStore, conversation: str) -> DialogueStateTracker:
-    tracker = DialogueStateTracker(conversation, store.domain.slots)
-    tracker.update(UserUttered("hi"))
-    return tracker
-
-
-def test_a_locked_database_also_stops_the_list_of_conversations(
-    store: ConversationTrackerStore, locked: sqlite3.Connection
-) -> None:
-    with pytest.raises(TurnAborted):
-        asyncio.run(FailSafeTrackerStore(store).keys())
-
-
-def test_a_turn_with_a_locked_database_is_refused_and_says_nothing(
-    agent: Agent,
-    store: ConversationTrackerStore,
-    locked: sqlite3.Connection,
-    conversation: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(agent.processor, "tracker_store", FailSafeTrackerStore(store))
-    with pytest.raises(TurnAborted, match="database_down"):
-        press(agent, conversation, "greet")
-
-
-def test_a_file_that_is_no_database_is_no_empty_conversation(folder: Path, store: ConversationTrackerStore) -> None:
-    (folder / "tracker.sqlite").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(TurnAborted, match="database_down"):
-        asyncio.run(FailSafeTrackerStore(store).retrieve("c"))
-
-
-def test_a_missing_table_is_no_empty_conversation(folder: Path, store: ConversationTrackerStore) -> None:
-    with sqlite3.connect(folder / "tracker.sqlite") as other:
-        other.execute("DROP TABLE events")
-    with pytest.raises(TurnAborted, match="database_down"):
-        asyncio.run(FailSafeTrackerStore(store).retrieve("c"))
-
-
-@pytest.mark.parametrize("data", ["not JSON", '{"event": "of nothing"}'])
-def test_a_row_that_cannot_be_read_is_no_empty_conversation(
-    folder: Path, store: ConversationTrackerStore, conversation: str, data: str
-) -> None:
-    in_a_form(store, conversation)
-    with sqlite3.connect(folder / "tracker.sqlite") as other:
-        other.execute("UPDATE events SET data = ? WHERE id = (SELECT max(id) FROM events)", (data,))
-    with pytest.raises(TurnAborted, match="database_down"):
-        asyncio.run(FailSafeTrackerStore(store).retrieve(conversation))
-
-
-def test_a_clock_that_is_set_back_hides_no_event(store: ConversationTrackerStore, conversation: str) -> None:
-    # Rasa looks for the events after the newest session start by time, not by order (P14).
-    start = [ActionExecuted("action_session_start", timestamp=1000.0), SessionStarted(timestamp=1000.0)]
-    keep(store, conversation, *start, UserUttered("hi", timestamp=995.0), SlotSet("report_since", "x", timestamp=996.0))
-    tracker = asyncio.run(store.retrieve(conversation))
-    assert tracker is not None
-    assert tracker.get_slot("report_since") == "x"
-
-
-def test_saving_twice_stores_an_event_once(store: ConversationTrackerStore, conversation: str) -> None:
-    in_a_form(store, conversation)
-    tracker = asyncio.run(store.retrieve(conversation))
-    assert tracker is not None
-    asyncio.run(store.save(tracker))
-    again = asyncio.run(store.retrieve(conversation))
-    assert again is not None
-    assert len(again.events) == len(tracker.events)
-
-
-def test_a_second_engine_finds_the_conversation_of_the_first(
-    store: ConversationTrackerStore, domain: Domain, conversation: str
-) -> None:
-    in_a_form(store, conversation)
-    tracker = asyncio.run(ConversationTrackerStore(None, domain).retrieve(conversation))
-    assert tracker is not None
-    assert tracker.active_loop_name == "report_status_form"

@@ -72,5 +72,5 @@ def test_everything_is_decided_by_rules(importer: TrainingDataImporter) -> None:
 
 def test_rule_policy_is_the_only_policy_and_guesses_nothing(importer: TrainingDataImporter) -> None:
     (policy,) = importer.get_config()["policies"]
-    assert policy["name"] == "RulePolicy"
+    assert policy["name"] == "bot.engine.rasa_private.rules.IndexedRulePolicy"
     assert policy["enable_fallback_prediction"] is False

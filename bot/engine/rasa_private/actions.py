@@ -1,6 +1,5 @@
-"""All that reaches into Rasa's private parts, pinned to rasa 3.6.21 and tested in tests/engine.
+"""Custom actions: signed, bounded in time, and fatal to their turn when they fail.
 
-Why at all:
 * Rasa logs an action that failed and goes on as if it had succeeded (`processor.py:996`, P18): the
   customer would be told "done". Here a failed action ends the turn; nothing of the turn is stored.
 * Rasa's client waits 300 s, sends the whole history and the whole domain with every call, and cannot
@@ -29,7 +28,6 @@ from bot.contracts.signing import sign
 from bot.contracts.turn import SIGN_ACTIONS, Done
 from bot.settings import read_settings
 
-PINNED = "3.6.21"
 ACTION_DEADLINE_SECONDS = 3.0
 CONNECT_DEADLINE_SECONDS = 1.0
 
@@ -48,15 +46,19 @@ class TurnAborted(BaseException):
         self.done = done
 
 
+class TrackerMoved(TurnAborted):
+    """Another replica has taken a turn of this conversation since its tracker was read; nothing of this one is stored."""
+
+    def __init__(self) -> None:
+        super().__init__("database_down", "unknown")
+
+
 def begin_turn() -> None:
     """Forget the turn before: one connection of the gateway brings many."""
     _acted.set(False)
 
 
 def install() -> None:
-    """Make custom actions signed, bounded in time, and fatal to their turn when they fail."""
-    if rasa.__version__ != PINNED:
-        raise RuntimeError(f"bot/engine/rasa_private.py is written for rasa {PINNED}, not {rasa.__version__}.")
     RemoteAction.run = _run_remote_action
 
 
