@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--turns", type=int, default=200)
     _add_forms(bench)
     serve = verb("serve", "run one process in the foreground (used by up)", _serve)
-    serve.add_argument("process", choices=["gateway", "actions"])
+    serve.add_argument("process", choices=["gateway", "engine", "actions"])
     return parser
 
 
@@ -274,7 +274,11 @@ def _bench_security(options: argparse.Namespace, settings: Settings) -> int:
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from bot.logs import configure_logging
+    from bot.training import SERVE_ENGINE, engine_environment
 
+    if options.process == "engine":  # in its own environment; it becomes this process
+        os.chdir(ROOT)
+        os.execve(SERVE_ENGINE[0], SERVE_ENGINE, engine_environment())  # noqa: S606  # our own program
     configure_logging(settings.log_level)
     if options.process == "gateway":
         from bot.gateway.app import create_app as create_gateway
@@ -289,7 +293,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         master = load_or_create_master_key(settings.key_file)
         events = settings.events_key or derive(master, SIGN_EVENTS)
         keys = Keys(engine=derive(master, SIGN_ACTIONS), gateway=derive(master, SIGN_INTERNAL), events=events)
-        app, host, port = create_app(lambda: build(settings), keys), "127.0.0.1", settings.actions_port
+        app, host, port = create_app(lambda: build(settings), keys), settings.inner_host, settings.actions_port
     app.run(host=host, port=port, single_process=True, access_log=False, motd=False)
     return 0
 

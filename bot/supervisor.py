@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.request import ProxyHandler, build_opener
 
 from bot.settings import ROOT, Settings
-from bot.training import ENGINE_BIN, MODEL, engine_environment
+from bot.training import SERVE_ENGINE, engine_environment
 
 READY_SECONDS = 120
 STOP_SECONDS = 8
@@ -45,26 +45,11 @@ class CannotStart(Exception):
 
 def children(settings: Settings) -> list[Child]:
     """Return the processes in the order in which they start."""
-    python, level = sys.executable, settings.log_level
-    rasa = [
-        str(ENGINE_BIN / "python"),
-        "-W",
-        "ignore",
-        "-m",
-        "bot.engine.run",
-        "run",
-        "--model",
-        str(MODEL),
-        "--interface",
-        "127.0.0.1",
-    ]
-    rasa += ["--port", str(settings.engine_port), "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
-    rasa += {"DEBUG": ["-vv"], "INFO": []}.get(level, ["--quiet"])
-    engine = {**engine_environment(), "LOG_LEVEL": level}
-    serve = [python, "-m", "bot.cli", "serve"]
+    engine = {**engine_environment(), "LOG_LEVEL": settings.log_level}
+    serve = [sys.executable, "-m", "bot.cli", "serve"]
     return [
         Child("actions", settings.actions_port, "ANXIN_ACTIONS_PORT", "/readyz", [*serve, "actions"], os.environ),
-        Child("engine", settings.engine_port, "ANXIN_ENGINE_PORT", "/readyz", rasa, engine),
+        Child("engine", settings.engine_port, "ANXIN_ENGINE_PORT", "/readyz", list(SERVE_ENGINE), engine),
         Child("gateway", settings.gateway_port, "ANXIN_GATEWAY_PORT", "/readyz", [*serve, "gateway"], os.environ),
     ]
 

@@ -16,6 +16,7 @@ MODEL = ROOT / "models" / "anxin.tar.gz"
 MADE_FROM = ROOT / "models" / "anxin.made-from"
 ENGINE_BIN = ROOT / ".venv-engine" / "bin"
 LOG = ROOT / "var" / "log" / "train.log"
+SERVE_ENGINE = (str(ENGINE_BIN / "python"), "-W", "ignore", "-m", "bot.engine.serve")
 
 _SOURCES = ("config.yml", "domain.yml", "requirements/engine.txt")
 _FOLDERS = ("data", "bot/engine", "bot/content")

@@ -70,7 +70,7 @@ class TurnAnswer(TypedDict):
 class TurnRefused(TypedDict):
     """Body of a 503: the turn was not finished and the dialogue is where it was before."""
 
-    error: Literal["actions_down", "database_down", "not_ready", "turn_failed"]
+    error: Literal["actions_down", "busy", "database_down", "not_ready", "turn_failed"]
     done: Done
 
 

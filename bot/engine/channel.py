@@ -203,5 +203,6 @@ def _said(message: dict[str, Any]) -> BotMessage:
 
 
 def _is_ready(request: Request) -> bool:
-    agent = getattr(request.app.ctx, "agent", None)
-    return agent is not None and agent.is_ready()
+    context = request.app.ctx
+    agent, claim = getattr(context, "agent", None), getattr(context, "claim", None)
+    return agent is not None and agent.is_ready() and (claim is None or claim.is_held())

@@ -3,7 +3,7 @@
     turn(conversation, seq)   the events of one turn, and what stood in the tracker before the row that follows
 
 Rows are only appended. Two that write the same turn want the same key, and the database lets one of them: the other
-acted on an old tracker (`TrackerMoved`), reads anew and tries again. Live trackers are kept by conversation; one is used
+acted on an old tracker (`TrackerMoved`), reads anew and tries again. Who lost its lock meanwhile is told by its fence. Live trackers are kept by conversation; one is used
 only while the database has nothing newer. A database error ends the turn and is told; it is never "no such conversation"
 (Rasa's own wrapper would make it that, P12).
 """
@@ -21,6 +21,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event, SessionStarted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from bot.engine.lock_store import current_fence
 from bot.engine.rasa_private import TrackerMoved, TurnAborted
 from bot.engine.rasa_private.events import as_event, stored
 from bot.engine.rasa_private.tracker import TURNS_KEPT, LiveTracker, left_behind
@@ -44,10 +45,12 @@ class ConversationTrackerStore(TrackerStore):
         """Return the tracker as it stands in the database, live if it is known here; raise `TurnAborted`."""
         live = self._live.get(sender_id)
         try:
-            if live and not live.unsaved and await self._rows.latest(sender_id) == live.version:
+            if live and not live.unsaved and await self._rows.latest(sender_id) == (live.version, live.fence):
+                current_fence(sender_id, live.fence, "no")
                 return live
             self._live.pop(sender_id, None)  # a turn of it failed, or another replica went on
             rows = await self._rows.last(sender_id, TURNS_KEPT + 1)
+            current_fence(sender_id, max((row.fence for row in rows), default=0), "no")
             return self._keep(self._tracker(sender_id, rows)) if rows else None
         except Exception as problem:
             raise TurnAborted("database_down", "no") from problem
@@ -62,14 +65,14 @@ class ConversationTrackerStore(TrackerStore):
             raise TurnAborted("turn_failed", "no")
         if not tracker.unsaved:
             return
-        row = _row(tracker)
+        row = _row(tracker, current_fence(tracker.sender_id, tracker.fence) or 0)
         try:
             await self._rows.append(row)
         except TurnTaken as problem:
             raise TrackerMoved from problem
         except Exception as problem:
             raise TurnAborted("database_down", "unknown") from problem
-        tracker.version = row.seq
+        tracker.version, tracker.fence = row.seq, max(row.fence, tracker.fence)
         tracker.end_turn()
         self._keep(tracker)
 
@@ -107,7 +110,7 @@ class ConversationTrackerStore(TrackerStore):
 
     def _tracker(self, sender_id: str, rows: list[TurnRow]) -> LiveTracker:
         """Return what `rows` say, from the latest session on; the first of more than are kept only for what it left."""
-        tracker = LiveTracker(sender_id, self.domain)
+        tracker, fence = LiveTracker(sender_id, self.domain), max(row.fence for row in rows)
         begins = max((index for index, row in enumerate(rows) if row.begins), default=None)
         if begins is not None:
             rows = rows[begins:]
@@ -117,18 +120,19 @@ class ConversationTrackerStore(TrackerStore):
         for row in rows:
             for event in json.loads(row.events):
                 tracker.update(as_event(event))
-        tracker.version = rows[-1].seq
+        tracker.version, tracker.fence = rows[-1].seq, fence
         tracker.end_turn()
         return tracker
 
 
-def _row(tracker: LiveTracker) -> TurnRow:
+def _row(tracker: LiveTracker, fence: int) -> TurnRow:
     said = next((event for event in tracker.unsaved if isinstance(event, UserUttered)), None)
     return TurnRow(
         conversation=tracker.sender_id,
         seq=tracker.version + 1,
         message=said.message_id if said else None,
         begins=any(isinstance(event, SessionStarted) for event in tracker.unsaved),
+        fence=fence,
         events=stored(tracker.unsaved),
         left=stored(left_behind(tracker)),
     )

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS turn (
   seq INTEGER NOT NULL,
   message VARCHAR(64),
   begins BOOLEAN NOT NULL,
+  fence BIGINT NOT NULL,
   events TEXT NOT NULL,
   left_behind TEXT NOT NULL,
   at {time} NOT NULL DEFAULT {now},
@@ -33,10 +34,11 @@ CREATE TABLE IF NOT EXISTS turn (
 """
 # {0}, {1}: how the database writes its parameters.
 _APPEND = (
-    "INSERT INTO turn (conversation, seq, message, begins, events, left_behind) VALUES ({0}, {1}, {2}, {3}, {4}, {5})"
+    "INSERT INTO turn (conversation, seq, message, begins, fence, events, left_behind) "
+    "VALUES ({0}, {1}, {2}, {3}, {4}, {5}, {6})"
 )
-_LATEST = "SELECT max(seq) FROM turn WHERE conversation = {0}"
-_TURN = "SELECT conversation, seq, message, begins, events, left_behind FROM turn "
+_LATEST = "SELECT max(seq), max(fence) FROM turn WHERE conversation = {0}"
+_TURN = "SELECT conversation, seq, message, begins, fence, events, left_behind FROM turn "
 _LAST = _TURN + "WHERE conversation = {0} ORDER BY seq DESC LIMIT {1}"
 _OF_MESSAGE = _TURN + "WHERE conversation = {0} AND message = {1} ORDER BY seq DESC LIMIT 1"
 _CONVERSATIONS = "SELECT DISTINCT conversation FROM turn"
@@ -44,12 +46,12 @@ _CONVERSATIONS = "SELECT DISTINCT conversation FROM turn"
 
 @lru_cache
 def _in_sqlite(statement: str) -> str:
-    return statement.format(*["?"] * 6)
+    return statement.format(*["?"] * 7)
 
 
 @lru_cache
 def _in_postgresql(statement: str) -> str:
-    return statement.format(*(f"${number}" for number in range(1, 7)))
+    return statement.format(*(f"${number}" for number in range(1, 8)))
 
 
 class TurnTaken(Exception):
@@ -58,12 +60,16 @@ class TurnTaken(Exception):
 
 @dataclass(frozen=True)
 class TurnRow:
-    """One turn. `begins`: a session begins in it; `events`: JSON; `left`: JSON, what the tracker holds after it."""
+    """One turn. `begins`: a session begins in it; `events`: JSON; `left`: JSON, what the tracker holds after it.
+
+    `fence`: the number of the lock that it was taken under, 0 without one.
+    """
 
     conversation: str
     seq: int
     message: str | None
     begins: bool
+    fence: int
     events: str
     left: str
 
@@ -74,8 +80,8 @@ class TurnRows(Protocol):
     async def append(self, row: TurnRow) -> None:
         """Store a turn, durably; raise `TurnTaken`."""
 
-    async def latest(self, conversation: str) -> int | None:
-        """Return the number of the newest turn."""
+    async def latest(self, conversation: str) -> tuple[int, int]:
+        """Return the number of the newest turn and the highest fence, 0 and 0 where there is none."""
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         """Return the newest turns, oldest first."""
@@ -111,9 +117,9 @@ class SqliteRows:
         self._waiting.put(_Append(row, done))
         await done
 
-    async def latest(self, conversation: str) -> int | None:
-        found = self._read().execute(_in_sqlite(_LATEST), (conversation,)).fetchone()
-        return None if found is None else found[0]
+    async def latest(self, conversation: str) -> tuple[int, int]:
+        seq, fence = self._read().execute(_in_sqlite(_LATEST), (conversation,)).fetchone()
+        return seq or 0, fence or 0
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         found = self._read().execute(_in_sqlite(_LAST), (conversation, -1 if most is None else most))
@@ -205,9 +211,9 @@ class PostgresRows:
         except asyncpg.UniqueViolationError as problem:
             raise TurnTaken from problem
 
-    async def latest(self, conversation: str) -> int | None:
-        found: int | None = await self._ask("fetchval", _in_postgresql(_LATEST), conversation)
-        return found
+    async def latest(self, conversation: str) -> tuple[int, int]:
+        seq, fence = await self._ask("fetchrow", _in_postgresql(_LATEST), conversation)
+        return seq or 0, fence or 0
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         found = await self._ask("fetch", _in_postgresql(_LAST), conversation, most)
@@ -243,5 +249,5 @@ class PostgresRows:
 
 
 def _row(columns: tuple[Any, ...]) -> TurnRow:
-    conversation, seq, message, begins, events, left = columns
-    return TurnRow(conversation, seq, message, bool(begins), events, left)
+    conversation, seq, message, begins, fence, events, left = columns
+    return TurnRow(conversation, seq, message, bool(begins), fence, events, left)

@@ -94,9 +94,13 @@ class PostgresServer:
         raise TimeoutError(f"PostgreSQL does not start: {(self._folder / 'log').read_text()[-500:]}")
 
     def kill(self) -> None:
-        """End all its processes at once, as a power cut would, by SIGKILL."""
+        """End all its processes at once, as a power cut would, by SIGKILL; return when none is left."""
+        children = children_of(self._process.pid)
         self._signal(signal.SIGKILL)
         self._process.wait(PATIENCE_SECONDS)
+        until = time.monotonic() + PATIENCE_SECONDS
+        while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
+            time.sleep(0.01)  # who is still there keeps the shared memory, and it would not start again
 
     def freeze(self) -> None:
         """Make it stand still, with its connections open."""

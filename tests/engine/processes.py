@@ -108,6 +108,11 @@ class Processes:
             process.kill()
             process.wait()
 
+    def memory_of(self, name: str) -> int:
+        """Return the megabytes that a process has in memory."""
+        status = Path(f"/proc/{self._running[name].pid}/status").read_text(encoding="utf-8")
+        return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
     def turn(
         self,
         conversation: str,

@@ -97,7 +97,9 @@ class Both:
             )
             return
         self.happen(*prediction.events, ActionExecuted(name))
-        if name.startswith("action_open") and self.chance.random() < 0.8:  # as ours do: left what there was, and follow up
+        if (
+            name.startswith("action_open") and self.chance.random() < 0.8
+        ):  # as ours do: left what there was, and follow up
             self.happen(ActiveLoop(None), SlotSet("requested_slot", None))
             self.act(self.chance.choice(self.domain.form_names), PolicyPrediction.for_action_name(self.domain, name))
 

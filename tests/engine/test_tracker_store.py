@@ -205,7 +205,7 @@ def test_a_clock_that_is_set_back_hides_no_event(
 def test_saving_twice_stores_a_turn_once(store: ConversationTrackerStore, conversation: str, run: Run[Any]) -> None:
     tracker = run(take(store, conversation, "一"))
     run(store.save(tracker))
-    assert run(store._rows.latest(conversation)) == 1
+    assert run(store._rows.latest(conversation)) == (1, 0)
 
 
 def test_what_was_said_to_a_message_is_found_however_long_ago(

@@ -4,6 +4,7 @@ actions.py   custom actions are signed, bounded in time, and fatal to their turn
 turn.py      a turn without what only a debug log would show
 tracker.py   a tracker that goes on from turn to turn and does not grow
 events.py    events as they are stored, by a table, without secrets
+model.py     the model's domain is read once
 rules.py     RulePolicy, asked about the rules that can fit
 runner.py    the model's graph without a scheduler
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import rasa
 
-from bot.engine.rasa_private import actions, turn
+from bot.engine.rasa_private import actions, model, turn
 from bot.engine.rasa_private.actions import TrackerMoved, TurnAborted, begin_turn
 
 PINNED = "3.6.21"
@@ -26,3 +27,4 @@ def install() -> None:
         raise RuntimeError(f"bot/engine/rasa_private is written for rasa {PINNED}, not {rasa.__version__}.")
     actions.install()
     turn.install()
+    model.install()

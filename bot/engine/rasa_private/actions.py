@@ -111,23 +111,47 @@ def _key(master_key_file: Path) -> bytes:
     return derive(load_or_create_master_key(master_key_file), SIGN_ACTIONS)
 
 
+class _Line:
+    """Kept connections to the actions processes; of several the next one, past those that cannot be reached."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._next = 0
+
+    def addresses(self, urls: tuple[str, ...]) -> list[str]:
+        self._next = (self._next + 1) % len(urls)
+        return [*urls[self._next :], *urls[: self._next]]
+
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed or self._session._loop is not asyncio.get_running_loop():
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=20))
+        return self._session
+
+
+_line = _Line()
+
+
 async def _post(body: bytes, seconds: float) -> dict[str, Any]:
-    settings = read_settings()
-    headers = {
-        "Content-Type": "application/json",
-        **sign(_key(settings.key_file), "POST", "/webhook", body, time.time()),
-    }
-    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_DEADLINE_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(f"{settings.actions_url}/webhook", data=body, headers=headers) as reply,
-        ):
-            content, status = await reply.read(), reply.status
-    except aiohttp.ClientConnectorError as problem:
-        raise TurnAborted("actions_down", "no") from problem
-    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as problem:
-        raise TurnAborted("actions_down", "unknown") from problem
+    """Return what an actions process answers; another is asked only where the one before was not reached."""
+    settings, until = read_settings(), time.monotonic() + seconds
+    content, status = b"", 0
+    for url in _line.addresses(settings.actions_urls):
+        headers = {
+            "Content-Type": "application/json",
+            **sign(_key(settings.key_file), "POST", "/webhook", body, time.time()),
+        }
+        left = max(until - time.monotonic(), 0.0)
+        timeout = aiohttp.ClientTimeout(total=left, sock_connect=min(CONNECT_DEADLINE_SECONDS, left))
+        try:
+            async with _line.session().post(f"{url}/webhook", data=body, headers=headers, timeout=timeout) as reply:
+                content, status = await reply.read(), reply.status
+                break
+        except aiohttp.ClientConnectorError:
+            continue
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as problem:
+            raise TurnAborted("actions_down", "unknown") from problem
+    else:
+        raise TurnAborted("actions_down", "no")
     if status == 400 and content:
         refusal = json.loads(content)
         raise ActionExecutionRejection(refusal.get("action_name"), refusal.get("error"))

@@ -32,11 +32,12 @@ _REWRITES = (ActiveLoop, LegacyForm, ActionReverted, UserUtteranceReverted)  # `
 
 
 class LiveTracker(DialogueStateTracker):
-    """`version`: the number of the latest turn that is stored; `unsaved`: events since."""
+    """`version`: the number of the latest turn that is stored; `fence`: the highest stored; `unsaved`: events since."""
 
     def __init__(self, sender_id: str, domain: Domain) -> None:
         self.domain = domain
         self.version = 0
+        self.fence = 0
         self.unsaved: list[Event] = []
         self._states: deque[State] = deque(maxlen=STATES_KEPT)
         self._now: State | None = None

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 SCOPE = ("energy", "lead", "gap", "share", "similarity", "coverage", "length")
 TOPIC = ("gap", "share", "similarity", "coverage", "length")
@@ -103,6 +102,8 @@ def fitted_head(
     features: np.ndarray, right: np.ndarray, weights: np.ndarray, strength: float, trusted: int = 0
 ) -> Head:
     """Learn a head; the first `trusted` features are hardly held back by regularisation."""
+    from sklearn.linear_model import LogisticRegression  # here: who only reads a model does without
+
     if right.all() or not right.any():
         return Head(np.zeros(features.shape[1]), 3.0 if right.all() else -3.0)
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9

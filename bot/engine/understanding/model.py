@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
 
 from bot.engine.understanding.aside import Aside
 from bot.engine.understanding.concepts import TOKEN, Lexicon
@@ -80,6 +78,9 @@ class Scorer:
 
 def fitted_scorer(rows: csr_matrix, labels: np.ndarray, intents: int, is_trial: bool = False) -> Scorer:
     """Learn from `rows` and their `labels`; an intent without a row can never win."""
+    from sklearn.exceptions import ConvergenceWarning  # here: who only reads a model does without
+    from sklearn.svm import LinearSVC
+
     tolerance, passes = PRECISION[len(labels) >= MANY]
     if is_trial and len(labels) >= MANY:
         tolerance = ROUGH

@@ -273,7 +273,7 @@ def test_it_names_no_class_that_opens_a_pickle(model: Path) -> None:
     nodes = json.loads(members(model)["metadata.json"])["predict_schema"]["nodes"]
     uses = {node["uses"].rsplit(".", 1)[-1] for node in nodes.values()}
     assert uses <= {
-        "NLUMessageConverter", "TopicClassifier", "EntityFinder", "RegexMessageHandler", "DomainProvider", "RulePolicy",
+        "NLUMessageConverter", "TopicClassifier", "EntityFinder", "RegexMessageHandler", "DomainProvider", "IndexedRulePolicy",
         "RuleOnlyDataProvider", "DefaultPolicyPredictionEnsemble",
     }  # fmt: skip
 
