@@ -17,41 +17,52 @@ from bot.contracts.failures import described
 logger = logging.getLogger(__name__)
 
 
+SENT = {"anxin_messages_sent": "codes and notices that left the house"}
+
+
 @dataclass(frozen=True)
 class Job:
-    """Runs every so many seconds, for the first time after `first`; what it returns is counted in /metrics."""
+    """Runs every so many seconds, for the first time after `first`; what it did is counted in /metrics by its name."""
 
     name: str
     every: float
-    run: Callable[[Services], Mapping[str, int]]
+    run: Callable[[Services], int]
+    counts: Mapping[str, str]  # one: the counter and what it counts
     first: float = 0.0
 
 
-def _purge(services: Services) -> Mapping[str, int]:
+def _purge(services: Services) -> int:
     rows = 0
     for purged in services.purge.run():
         rows += purged.rows
         if purged.problem:
             logger.error("Not all of %s could be purged: %s", purged.name, purged.problem)
-    return {"anxin_rows_purged_total": rows}
+    return rows
 
 
-def _resolve(services: Services) -> Mapping[str, int]:
+def resolve_acts(services: Services) -> int:
+    """Ask again for what a firm's own core system did not answer."""
     go_on = {UNLOCK: services.password_unlock.go_on, REISSUE: services.password_reissue.go_on}
-    return {"anxin_acts_answered_late_total": services.pending_acts.resolve(go_on)}
+    return services.pending_acts.resolve(go_on)
 
 
 JOBS = (
     # Each by itself, so that codes do not wait for notices, nor notices for a gateway that hangs.
-    Job("relay of codes", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay_codes()}),
-    Job("relay of notices", 1.0, lambda services: {"anxin_messages_sent_total": services.outbox.relay_notices()}),
+    Job("relay of codes", 1.0, lambda services: services.outbox.relay_codes(), SENT),
+    Job("relay of notices", 1.0, lambda services: services.outbox.relay_notices(), SENT),
     Job(
         "suspension of protected accounts",
         10.0,
-        lambda services: {"anxin_logins_suspended_late_total": services.protection.suspend_pending()},
+        lambda services: services.protection.suspend_pending(),
+        {"anxin_logins_suspended_late": "logins that the core system suspended later than it was asked"},
     ),
-    Job("answers of the core system that were lost", 10.0, _resolve),
-    Job("purge", 24 * 3600.0, _purge, first=600.0),
+    Job(
+        "answers of the core system that were lost",
+        10.0,
+        resolve_acts,
+        {"anxin_acts_answered_late": "acts whose answer was lost and found"},
+    ),
+    Job("purge", 24 * 3600.0, _purge, {"anxin_rows_purged": "rows that were kept long enough"}, first=600.0),
 )
 
 
@@ -62,8 +73,9 @@ def run_jobs(app: Sanic) -> None:
         await asyncio.sleep(job.first)
         while True:
             try:
-                for name, count in (await asyncio.to_thread(job.run, app.ctx.services)).items():
-                    app.ctx.counters.add(name, count)
+                count = await asyncio.to_thread(job.run, app.ctx.services)
+                for name in job.counts:
+                    app.ctx.metrics.add(name, count)
             except Exception as problem:
                 logger.warning("The %s did not come to its end: %s", job.name, described(problem))
             await asyncio.sleep(job.every)

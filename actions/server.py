@@ -29,11 +29,11 @@ from actions import (
     verification_form,
 )
 from actions.api import events_api, hotline_api, internal_api
-from actions.background import run_jobs
+from actions.background import JOBS, run_jobs
 from actions.bootstrap import Services
 from bot.contracts.failures import described
-from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
+from bot.metrics import CONTENT_TYPE, Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
     app.config.ACCESS_LOG = False
     app.config.MOTD = False
-    app.ctx.counters = Counters()
+    app.ctx.metrics = _metrics(app)
     _serve_actions(app, SignatureCheck(keys.engine))
     of_gateway = SignatureCheck(keys.gateway)
     app.blueprint(internal_api(of_gateway))
@@ -138,7 +138,7 @@ def _serve_actions(app: Sanic, signature: SignatureCheck) -> None:
             return json_response({"action_name": rejection.action_name, "error": "rejected"}, status=400)
         except ActionNotFoundException:
             return empty(404)
-        request.app.ctx.counters.add("anxin_actions_run_total")
+        request.app.ctx.metrics.add("anxin_actions_run")
         return json_response(result.model_dump() if result else {"events": [], "responses": []})
 
 
@@ -158,8 +158,17 @@ def _serve_health(app: Sanic) -> None:
 
     @app.get("/metrics")
     async def metrics(request: Request) -> HTTPResponse:
-        counters: Counters = request.app.ctx.counters
-        outbox = request.app.ctx.services.outbox
-        waiting, dead = await asyncio.to_thread(outbox.waiting), await asyncio.to_thread(outbox.given_up)
-        text = counters.text(anxin_outbox_waiting=waiting, anxin_outbox_dead=dead)
-        return HTTPResponse(text, content_type="text/plain; version=0.0.4")
+        told: Metrics = request.app.ctx.metrics
+        return HTTPResponse(await asyncio.to_thread(told.text), content_type=CONTENT_TYPE)
+
+
+def _metrics(app: Sanic) -> Metrics:
+    """Return what is counted; the outbox is looked at in the database whenever somebody asks."""
+    metrics = Metrics()
+    metrics.counter("anxin_actions_run", "custom actions that answered")
+    for job in JOBS:
+        for name, what in job.counts.items():
+            metrics.counter(name, what)
+    metrics.watch("anxin_outbox_waiting", "messages that wait to be sent", lambda: app.ctx.services.outbox.waiting())
+    metrics.watch("anxin_outbox_dead", "messages that were given up", lambda: app.ctx.services.outbox.given_up())
+    return metrics

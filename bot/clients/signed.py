@@ -7,13 +7,14 @@ import json
 import time
 from typing import Any
 
-import httpx
+import aiohttp
 
 from bot.contracts.signing import sign
 from bot.contracts.turn import Done
 
 CONNECT_SECONDS = 1.0
 READY_SECONDS = 2.0
+KEPT_SECONDS = 3.0  # shorter than any server keeps a connection, so that a call rarely meets one that is closing
 
 
 class CallFailed(Exception):
@@ -26,39 +27,45 @@ class CallFailed(Exception):
 
 
 class SignedClient:
-    """Posts JSON to one process over kept connections."""
+    """Posts JSON to one process over kept connections; made in the event loop that uses it."""
 
     def __init__(self, base_url: str, key: bytes, error: str) -> None:
         self._key = key
         self._error = error
-        timeout = httpx.Timeout(READY_SECONDS, connect=CONNECT_SECONDS)
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False)
+        self._session = aiohttp.ClientSession(
+            base_url,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("user-agent", "accept-encoding"),
+        )
 
     async def post(self, path: str, body: dict[str, Any], seconds: float) -> tuple[int, dict[str, Any]]:
         """Return status and JSON, all of it within `seconds`; raise `CallFailed`."""
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"content-type": "application/json", **sign(self._key, "POST", path, content, time.time())}
         try:
-            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-            async with asyncio.timeout(seconds):  # httpx bounds each read, not their sum
-                reply = await self._client.post(path, content=content, headers=headers, timeout=timeout)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.post(path, data=content, headers=headers, allow_redirects=False) as reply,
+            ):
+                status, answered = reply.status, await reply.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:
             raise CallFailed(self._error, "no") from problem
-        except (httpx.HTTPError, TimeoutError) as problem:
+        except (aiohttp.ClientError, TimeoutError) as problem:
             raise CallFailed(self._error, "unknown") from problem
-        if not reply.content:
-            return reply.status_code, {}
         try:
-            answer = reply.json()
+            answer = json.loads(answered) if answered else {}
         except ValueError as problem:
             raise CallFailed(self._error, "unknown") from problem
-        return reply.status_code, answer if isinstance(answer, dict) else {}
+        return status, answer if isinstance(answer, dict) else {}
 
     async def is_ready(self, path: str = "/readyz") -> bool:
         try:
-            return (await self._client.get(path)).status_code == 200
-        except httpx.HTTPError:
+            async with asyncio.timeout(READY_SECONDS), self._session.get(path) as reply:
+                return reply.status == 200
+        except (aiohttp.ClientError, TimeoutError):
             return False
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()

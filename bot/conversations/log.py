@@ -1,253 +1,159 @@
-"""The conversation log: every message once, in one order, whatever is sent twice or fails half-way."""
+"""The conversation log: every message once, in one order, whatever is sent twice or fails half-way.
+
+One turn at a time, over all gateways: the conversation's row says until when somebody has the turn. `accept` takes
+it, `answer` and `fail` give it back; who was killed in between loses it after `LEASE_SECONDS`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session
 
 from bot.contracts import sqlite
-from bot.conversations import retention
-from bot.conversations.models import Conversation, Message, Request
+from bot.conversations import retention, statements
+from bot.conversations.on_postgresql import PostgresLog
+from bot.conversations.on_sqlite import SqliteLog
 from bot.conversations.schema import bring_up_to_date
+from bot.conversations.values import Accepted, Answered, Conversation, Message, Received, Said
+
+T = TypeVar("T")
 
 TOKEN_BYTES = 32
+LEASE_SECONDS = 10.0  # longer than a gateway works at one turn, with a database that hesitates
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
-
-class OtherContent(Exception):
-    """The same message id came with other content; the first is kept."""
+logger = logging.getLogger(__name__)
 
 
-class NoLongerCurrent(Exception):
-    """What the message answers is over; it is not logged."""
+class LogDown(Exception):
+    """The database cannot be used; after a write it is not known whether it was done."""
 
 
-@dataclass(frozen=True)
-class Received:
-    """A customer's message as it is logged: nothing secret in it."""
-
-    id: str
-    fingerprint: str
-    text: str
-    language: str
-    turn: dict[str, Any] | None  # None: not known yet (a secret on its way to the vault)
-
-
-@dataclass(frozen=True)
-class Said:
-    """One message to be appended for the bot or the system."""
-
-    sender: str
-    text: str
-    buttons: list[dict[str, Any]]
-    ask: dict[str, Any] | None = None
-    topic: str | None = None
-    decision: str | None = None
-    source: str | None = None
+class TurnLost(Exception):
+    """The turn took longer than its lease and somebody else has gone on; its answer is not logged."""
 
 
 class ConversationLog:
-    """All that is kept of conversations. Calls block; the gateway runs them off its event loop."""
+    """All that is kept of conversations; made anywhere, started and used in one event loop."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
-        is_sqlite = parsed.get_backend_name() == "sqlite"
-        arguments: dict[str, Any] = (
-            {"connect_args": {"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False}} if is_sqlite else {}
-        )
-        self._engine = create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=24, **arguments)
-        if is_sqlite:
-            event.listen(self._engine, "connect", sqlite.prepare)
-            event.listen(self._engine, "begin", sqlite.begin)
+        self._engine = _engine(parsed)
         bring_up_to_date(self._engine)
+        self._engine.dispose()  # from here on it is for what runs beside the service
+        self._database: SqliteLog | PostgresLog
+        if parsed.get_backend_name() == "sqlite":
+            self._database = SqliteLog(parsed.database or "")
+        else:
+            plain = parsed.set(drivername="postgresql")
+            self._database = PostgresLog(plain.render_as_string(hide_password=False))
 
-    def open(self, institution: str, language: str, link: bool, notice: str = "") -> tuple[Conversation, str]:
+    async def start(self) -> None:
+        await self._database.start()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def open(self, institution: str, language: str, link: bool, notice: str = "") -> tuple[Conversation, str]:
         """Start a conversation and return it with its token; the token is not kept.
 
         `link`: it is opened from a link in a message; `notice`: the reference of that message, "" if unknown.
         """
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        conversation = Conversation(
-            id=secrets.token_hex(16),
-            token_hash=_hash(token),
-            reference="C-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6)),
-            institution=institution,
-            language=language,
-            link=link,
-            notice=notice,
-            last_seq=0,
-            turn_seq=0,
-            opened_at=datetime.now(UTC),
-        )
-        with self._begin() as session:
-            session.add(conversation)
-            session.commit()
-        return conversation, token
+        token, id_ = secrets.token_urlsafe(TOKEN_BYTES), secrets.token_hex(16)
+        reference = "C-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(6))
+        made = (id_, hash_of(token), reference, institution, language, link, notice, datetime.now(UTC))
+        await self._asked(self._database.write(statements.OPEN, *made))
+        return Conversation(id_, reference, institution, language, link, notice, 0, None, 0), token
 
-    def find(self, token: str) -> Conversation | None:
-        """Return the conversation of a browser's token."""
-        with self._look() as session:
-            return session.scalar(select(Conversation).where(Conversation.token_hash == _hash(token)))
+    async def find(self, token_hash: str) -> Conversation | None:
+        """Return the conversation of a browser's token, by `hash_of` it."""
+        found = await self._rows(statements.FIND, token_hash)
+        return statements.conversation(found[0]) if found else None
 
-    def receive(
-        self, conversation: str, received: Received, is_current: Callable[[Conversation], bool] = lambda _: True
-    ) -> str:
-        """Log a customer's message once and return how it stands: new | received | answered | failed.
+    async def accept(self, seen: Conversation, received: Received) -> Accepted:
+        """Log a customer's message once and take the turn, if the conversation still is as it was `seen`.
 
-        Raise `OtherContent` where the id was used for something else, and `NoLongerCurrent` where the
-        conversation, as it stands now, does not take the message any more; one that is known stays known.
+        Durable when this returns `taken`; any other outcome has changed nothing.
         """
-        with self._begin() as session:
-            known = session.get(Request, (conversation, received.id))
-            if known:
-                if known.fingerprint != received.fingerprint:
-                    raise OtherContent
-                return known.state
-            owner = session.get_one(Conversation, conversation, with_for_update=True)
-            if not is_current(owner):
-                raise NoLongerCurrent
-            session.add(
-                Request(
-                    conversation=conversation,
-                    id=received.id,
-                    fingerprint=received.fingerprint,
-                    state="received",
-                    turn=received.turn,
-                )
-            )
-            said = Said("customer", received.text, [])
-            owner.turn_seq = self._append(session, owner, said, received.id, received.language).seq
-            owner.language = received.language
-            session.commit()
-            return "new"
+        at = datetime.now(UTC)
+        return await self._asked(self._database.accept(seen.id, seen.mark, received, LEASE_SECONDS, at))
 
-    def turn(self, conversation: str, request: str) -> tuple[Conversation, dict[str, Any] | None]:
-        """Return the conversation as it stands now, and what the engine is to be asked for a request."""
-        with self._look() as session:
-            return (
-                session.get_one(Conversation, conversation),
-                session.get_one(Request, (conversation, request)).turn,
-            )
-
-    def set_turn(self, conversation: str, request: str, turn: dict[str, Any]) -> None:
+    async def note(self, conversation: str, request: str, turn: dict[str, Any]) -> None:
         """Note what the engine is asked, so that a second try asks the same."""
-        with self._begin() as session:
-            session.get_one(Request, (conversation, request)).turn = turn
-            session.commit()
+        await self._asked(self._database.write(statements.NOTE, conversation, request, statements.dumped(turn)))
 
-    def answer(self, conversation: str, request: str, said: Sequence[Said]) -> list[Message]:
-        """Append the answers to a request, once, and return them."""
-        with self._begin() as session:
-            row = session.get_one(Request, (conversation, request), with_for_update=True)
-            if row.state == "answered":
-                return self._answers(session, conversation, request)
-            owner = session.get_one(Conversation, conversation, with_for_update=True)
-            messages = [self._append(session, owner, one, request, owner.language) for one in said]
-            owner.awaiting = next((m.ask for m in reversed(messages) if m.ask), None)
-            row.state = "answered"
-            session.commit()
-            return messages
+    async def answer(self, taken: Conversation, request: str, said: Sequence[Said]) -> Answered:
+        """Append the answers to a request, once, and give the turn back; raise `TurnLost` where it is another's."""
+        at = datetime.now(UTC)
+        done = await self._asked(self._database.append(taken.id, request, taken.mark, said, at))
+        if done is None:
+            raise TurnLost
+        row, messages = done
+        return Answered(messages, statements.conversation(row))
 
-    def say(self, conversation: str, said: Sequence[Said]) -> list[Message]:
+    async def fail(self, taken: Conversation, request: str) -> None:
+        """Note that a request could not be answered, and give the turn back; the same id may try again."""
+        await self._asked(self._database.fail(taken.id, request, taken.mark))
+
+    async def say(self, conversation: str, said: Sequence[Said]) -> list[Message]:
         """Append messages that answer no request: the greeting, a notice of the system."""
-        with self._begin() as session:
-            owner = session.get_one(Conversation, conversation, with_for_update=True)
-            messages = [self._append(session, owner, one, None, owner.language) for one in said]
-            session.commit()
-            return messages
+        done = await self._asked(self._database.append(conversation, None, None, said, datetime.now(UTC)))
+        return done[1] if done else []
 
-    def fail(self, conversation: str, request: str) -> None:
-        """Note that a request could not be answered; the same id may try again."""
-        with self._begin() as session:
-            row = session.get_one(Request, (conversation, request))
-            if row.state == "received":
-                row.state = "failed"
-                session.commit()
-
-    def answers(self, conversation: str, request: str) -> list[Message]:
+    async def answers(self, conversation: str, request: str) -> list[Message]:
         """Return what was said to a request."""
-        with self._look() as session:
-            return self._answers(session, conversation, request)
+        return [statements.message(row) for row in await self._rows(statements.ANSWERS, conversation, request)]
 
-    def message(self, conversation: str, seq: int) -> Message | None:
-        with self._look() as session:
-            return session.get(Message, (conversation, seq))
+    async def message(self, conversation: str, seq: int) -> Message | None:
+        found = await self._rows(statements.MESSAGE, conversation, seq)
+        return statements.message(found[0]) if found else None
 
-    def after(self, conversation: str, seq: int, most: int = 200) -> list[tuple[Message, str | None]]:
+    async def after(self, conversation: str, seq: int, most: int = 200) -> list[tuple[Message, str | None]]:
         """Return messages with a higher number in order, each with the state of its request if a customer's."""
-        with self._look() as session:
-            rows = session.execute(
-                select(Message, Request.state)
-                .outerjoin(
-                    Request,
-                    (Request.conversation == Message.conversation)
-                    & (Request.id == Message.request)
-                    & (Message.sender == "customer"),
-                )
-                .where(Message.conversation == conversation, Message.seq > seq)
-                .order_by(Message.seq)
-                .limit(most)
-            )
-            return [(message, state) for message, state in rows]
+        rows = await self._rows(statements.AFTER, conversation, seq, most)
+        return [(statements.message(row), row["state"]) for row in rows]
+
+    async def heads(self, conversations: Sequence[str]) -> dict[str, int]:
+        """Return the number of the latest message of each."""
+        return {row["id"]: row["last_seq"] for row in await self._asked(self._database.heads(conversations))}
+
+    async def ping(self) -> None:
+        """Raise `LogDown` if the database cannot be used."""
+        await self._rows(statements.PING)
 
     def purge(self, days: int | None, dry_run: bool) -> retention.Purged:
         """Delete, or only count, what is kept too long: conversations that have been silent for so many days."""
         return retention.purge(self._engine, days, datetime.now(UTC), dry_run)
 
-    def ping(self) -> None:
-        """Raise what the database raises, if it cannot be used."""
-        with self._look() as session:
-            session.execute(select(Conversation.id).limit(1))
+    async def _rows(self, statement: str, *values: object) -> Sequence[Mapping[str, Any]]:
+        return await self._asked(self._database.rows(statement, *values))
 
-    @staticmethod
-    def _append(session: Session, owner: Conversation, said: Said, request: str | None, language: str) -> Message:
-        owner.last_seq += 1
-        message = Message(
-            conversation=owner.id,
-            seq=owner.last_seq,
-            sender=said.sender,
-            text=said.text,
-            language=language,
-            topic=said.topic,
-            decision=said.decision,
-            buttons=said.buttons,
-            ask=said.ask,
-            source=said.source,
-            request=request,
-            at=datetime.now(UTC),
-        )
-        session.add(message)
-        return message
-
-    @staticmethod
-    def _answers(session: Session, conversation: str, request: str) -> list[Message]:
-        return list(
-            session.scalars(
-                select(Message)
-                .where(Message.conversation == conversation, Message.request == request, Message.sender != "customer")
-                .order_by(Message.seq)
-            )
-        )
-
-    @contextmanager
-    def _begin(self) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session:
-            yield session
-
-    @contextmanager
-    def _look(self) -> Iterator[Session]:
-        with Session(self._engine.execution_options(reads=True), expire_on_commit=False) as session:
-            yield session
+    async def _asked(self, call: Awaitable[T]) -> T:
+        try:
+            return await call
+        except self._database.problems as problem:
+            logger.error("conversation log: %s", type(problem).__name__)
+            raise LogDown from problem
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _engine(url: URL) -> Engine:
+    """Return SQLAlchemy's engine, for the schema and for what does not hurry."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url.set(drivername="postgresql+pg8000"), hide_parameters=True)
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", sqlite.prepare)
+    event.listen(engine, "begin", sqlite.begin)
+    return engine

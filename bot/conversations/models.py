@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcTime, str: String(255), dict[str, Any]: JSON, list[dict[str, Any]]: JSON}
 
 
-class Conversation(Base):
+class ConversationRow(Base):
     """One customer's conversation with one institution. The browser holds a token, of which only a hash is here."""
 
     __tablename__ = "conversation"
@@ -40,10 +40,14 @@ class Conversation(Base):
     last_seq: Mapped[int] = mapped_column(default=0)
     turn_seq: Mapped[int] = mapped_column(default=0)  # of the customer's latest message
     awaiting: Mapped[dict[str, Any] | None]  # the `ask` that is open
+    turn_mark: Mapped[int] = mapped_column(default=0, server_default="0")  # moves when a turn begins or ends
+    turn_until: Mapped[float] = mapped_column(
+        Float(53), default=0.0, server_default="0"
+    )  # whoever has the turn keeps it so long, in seconds since 1970; 0: nobody has it
     opened_at: Mapped[datetime]
 
 
-class Message(Base):
+class MessageRow(Base):
     __tablename__ = "message"
 
     conversation: Mapped[str] = mapped_column(ForeignKey("conversation.id"), primary_key=True)
@@ -60,7 +64,7 @@ class Message(Base):
     at: Mapped[datetime]
 
 
-class Request(Base):
+class RequestRow(Base):
     """One message of the customer by its client-made id: accepted once, answered once."""
 
     __tablename__ = "request"

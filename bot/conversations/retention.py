@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
-from bot.conversations.models import Conversation, Message, Request
+from bot.conversations.models import ConversationRow, MessageRow, RequestRow
 
 DAYS = 365  # our default; the account-security database keeps notices as long
 LEAST_DAYS = 1  # what is going on stays
@@ -25,10 +25,10 @@ def purge(engine: Engine, days: int | None, now: datetime, dry_run: bool) -> Pur
     """Delete, or only count, conversations that were silent for `days` (None: `DAYS`); safe beside a running gateway."""
     days = DAYS if days is None else max(days, LEAST_DAYS)
     before = now - timedelta(days=days)
-    silent = (Conversation.opened_at < before) & ~exists().where(
-        Message.conversation == Conversation.id, Message.at >= before
+    silent = (ConversationRow.opened_at < before) & ~exists().where(
+        MessageRow.conversation == ConversationRow.id, MessageRow.at >= before
     )
-    found = select(Conversation.id).where(silent)
+    found = select(ConversationRow.id).where(silent)
     with Session(engine) as session:
         if dry_run:
             return Purged(days, len(session.scalars(found).all()))
@@ -41,8 +41,8 @@ def purge(engine: Engine, days: int | None, now: datetime, dry_run: bool) -> Pur
 def _delete_batch(engine: Engine, found: Select[str]) -> int:
     with Session(engine) as session:
         ids = session.scalars(found).all()
-        for table, column in ((Message, Message.conversation), (Request, Request.conversation)):
+        for table, column in ((MessageRow, MessageRow.conversation), (RequestRow, RequestRow.conversation)):
             session.execute(delete(table).where(column.in_(ids)))
-        session.execute(delete(Conversation).where(Conversation.id.in_(ids)))
+        session.execute(delete(ConversationRow).where(ConversationRow.id.in_(ids)))
         session.commit()
         return len(ids)

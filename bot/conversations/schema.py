@@ -7,7 +7,11 @@ from sqlalchemy import Connection, Engine, inspect
 from bot.conversations.models import Base
 
 # What came after the first release, oldest first: table, column, its type. Older gateways may still write: a default.
-ADDED = (("conversation", "notice", "VARCHAR(24) NOT NULL DEFAULT ''"),)
+ADDED = (
+    ("conversation", "notice", "VARCHAR(24) NOT NULL DEFAULT ''"),
+    ("conversation", "turn_mark", "INTEGER NOT NULL DEFAULT 0"),
+    ("conversation", "turn_until", "DOUBLE PRECISION NOT NULL DEFAULT 0"),
+)
 _LOCK = 0x616E78696F  # any number that nobody else takes
 
 

@@ -18,18 +18,18 @@ from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.shared.core.events import BotUttered
 from sanic import Blueprint
 from sanic.request import Request
-from sanic.response import HTTPResponse, empty
+from sanic.response import HTTPResponse, empty, raw
 from sanic.response import json as json_response
-from sanic.response import text as text_response
 
 from bot.contracts.failures import described
 from bot.contracts.keys import derive, load_or_create_master_key
-from bot.contracts.metrics import Counters
 from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
+from bot.engine.metrics import CONFLICTS, REFUSED, TURNS, engine_metrics
 from bot.engine.rasa_private import TrackerMoved, TurnAborted, begin_turn
 from bot.engine.understanding.follow_up import follows, may_follow
+from bot.metrics import CONTENT_TYPE, Metrics
 from bot.settings import read_settings
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,9 @@ class GatewayChannel(InputChannel):
         key = derive(load_or_create_master_key(read_settings().key_file), SIGN_TURNS)
         signature = SignatureCheck(key)
 
-        counters = Counters()
+        metrics = engine_metrics()
+        seconds = metrics.seconds("anxin_turn_seconds", "a turn, from its call to its answer")
+        waited = metrics.seconds("anxin_lock_wait_seconds", "waiting for the turn before in the same conversation")
 
         @blueprint.get("/healthz")
         async def healthz(request: Request) -> HTTPResponse:
@@ -69,8 +71,8 @@ class GatewayChannel(InputChannel):
             return json_response({"status": "ok" if ready else "no model"}, status=200 if ready else 503)
 
         @blueprint.get("/metrics")
-        async def metrics(request: Request) -> HTTPResponse:
-            return text_response(counters.text())
+        async def told(request: Request) -> HTTPResponse:
+            return raw(metrics.text(), content_type=CONTENT_TYPE)
 
         @blueprint.post(TURN_PATH)
         async def turn(request: Request) -> HTTPResponse:
@@ -81,18 +83,26 @@ class GatewayChannel(InputChannel):
             except Unsigned:
                 return empty(401)
             if not _is_ready(request):
-                return json_response(TurnRefused(error="not_ready", done="no"), status=503)
-            counters.add("anxin_turns_total")
+                return _refused(metrics, TurnRefused(error="not_ready", done="no"))
             try:
                 call = json.loads(request.body)
             except ValueError:
                 return empty(400)
-            return await _turn(call, request.app.ctx.agent)
+            agent: Agent = request.app.ctx.agent
+            if agent.lock_store.waited is not waited.observe:
+                agent.lock_store.waited = waited.observe
+            with seconds.time():
+                return await _turn(call, agent, metrics)
 
         return blueprint
 
 
-async def _turn(call: dict[str, Any], agent: Agent) -> HTTPResponse:
+def _refused(metrics: Metrics, refused: TurnRefused) -> HTTPResponse:
+    metrics.add(REFUSED, of=refused["error"])
+    return json_response(refused, status=503)
+
+
+async def _turn(call: dict[str, Any], agent: Agent, metrics: Metrics) -> HTTPResponse:
     """Take one turn, alone in its conversation; where another replica was faster, once more from where that one ended."""
     output = CollectedMessages()
     begin_turn()
@@ -101,16 +111,18 @@ async def _turn(call: dict[str, Any], agent: Agent) -> HTTPResponse:
             try:
                 parse = await _taken(call, agent, output, again=call.get("again", False))
             except TrackerMoved:
+                metrics.add(CONFLICTS)
                 logger.warning("A turn found that another replica had taken one, and is taken again.")
                 output.messages.clear()
                 parse = await _taken(call, agent, output, again=True)
     except TurnAborted as aborted:
         logger.warning("A turn was refused: %s, done: %s.", aborted.error, aborted.done)
-        return json_response(TurnRefused(error=aborted.error, done=aborted.done), status=503)
+        return _refused(metrics, TurnRefused(error=aborted.error, done=aborted.done))
     except Exception as problem:
         # The type and the place only: the text of an exception may quote the customer.
         logger.error("A turn failed with %s.", described(problem))
-        return json_response(TurnRefused(error="turn_failed", done="unknown"), status=503)
+        return _refused(metrics, TurnRefused(error="turn_failed", done="unknown"))
+    metrics.add(TURNS)
     return json_response(_answer(output.messages, parse))
 
 

@@ -227,25 +227,41 @@ class PostgresRows:
         return [columns[0] for columns in await self._ask("fetch", _CONVERSATIONS)]
 
     async def _ask(self, method: str, statement: str, *values: Any) -> Any:
-        return await asyncio.wait_for(self._run(method, statement, *values), SECONDS)
-
-    async def _run(self, method: str, statement: str, *values: Any) -> Any:
         pool = self._pool or await self._open()
-        async with pool.acquire() as connection:
+        connection = await pool.acquire(timeout=SECONDS)
+        try:
             return await getattr(connection, method)(statement, *values)
+        except (asyncio.TimeoutError, asyncpg.InternalClientError):
+            connection.terminate()  # it would be asked to give up, and waited for, as long again
+            raise
+        finally:
+            await pool.release(connection)
 
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:
             if self._pool is None:
-                pool = await asyncpg.create_pool(self._url, min_size=1, max_size=CONNECTIONS, timeout=SECONDS)
-                async with pool.acquire() as connection:
-                    await connection.execute("SELECT pg_advisory_lock(hashtext('anxin turn'))")
-                    try:
+                pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=1,
+                    max_size=CONNECTIONS,
+                    timeout=SECONDS,
+                    command_timeout=SECONDS,
+                    reset=_nothing,  # the default asks the server once more; no statement here leaves anything behind
+                    server_settings={"application_name": "anxin-engine", "synchronous_commit": "on"},
+                )
+                try:
+                    async with pool.acquire() as connection, connection.transaction():
+                        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('anxin turn'))")
                         await connection.execute(_TABLE.format(time="TIMESTAMPTZ", now="now()"))
-                    finally:
-                        await connection.execute("SELECT pg_advisory_unlock(hashtext('anxin turn'))")
+                except BaseException:
+                    pool.terminate()
+                    raise
                 self._pool = pool
             return self._pool
+
+
+async def _nothing(_connection: object) -> None:
+    """Leave a connection as it is."""
 
 
 def _row(columns: tuple[Any, ...]) -> TurnRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from bot.conversations.models import Conversation, Message
+from bot.conversations.values import Conversation, Message
 
 _SIGNATURE_LENGTH = 32  # hex digits, 128 bits
 

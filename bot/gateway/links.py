@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from bot.content.institutions import Institution
 from bot.content.page import link_words
 from bot.contracts.link import Link, link_key, read_link
-from bot.conversations.log import Said
-from bot.conversations.models import Conversation
+from bot.conversations.values import Conversation, Said
 
 CREDENTIALS = frozenset({"account", "birth_date", "code"})  # kinds of secrets that say who somebody is
 
@@ -42,7 +41,7 @@ class Links:
         if not token:
             return None
         now = now or datetime.now(UTC)
-        return read_link(self._keys[institution], token, now, lambda why: self._count(f"anxin_{why}_total"))
+        return read_link(self._keys[institution], token, now, self._count)
 
 
 def trusts(institution: Institution, conversation: Conversation) -> bool:

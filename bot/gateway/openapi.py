@@ -68,7 +68,7 @@ def _responses(status: str, properties: dict[str, Any], *errors: str) -> dict[st
 
 
 def _post(summary: str, body: dict[str, Any], status: str = "200", **more: Any) -> dict[str, Any]:
-    errors = ("400", "401", "403", "409", "413", "500", "503")
+    errors = ("400", "401", "403", "409", "413", "429", "500", "503")
     return {
         "post": {
             "summary": summary,
@@ -135,7 +135,7 @@ OPENAPI: dict[str, Any] = {
             "get": {
                 "summary": "Messages as they come (server-sent events)",
                 "parameters": [_AFTER, {"name": "Last-Event-ID", "in": "header", "schema": {"type": "integer"}}],
-                "responses": _responses("200", {}, "400", "401", "503")
+                "responses": _responses("200", {}, "400", "401", "429", "503")
                 | {"200": {"description": "events", "content": {"text/event-stream": {}}}},
             }
         },

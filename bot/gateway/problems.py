@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
 import secrets
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from sanic import HTTPResponse
 from sanic import json as json_response
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.content.institutions import Institution
 from bot.content.page import load_words
+from bot.conversations.log import LogDown
 
 logger = logging.getLogger(__name__)
 
@@ -31,30 +31,33 @@ STATUS = {
     "busy": 409,
     "too_long": 413,
     "not_found": 404,
+    "too_many": 429,
     "internal": 500,
     "engine_down": 503,
     "no_greeting": 503,
     "actions_down": 503,
     "database_down": 503,
     "dialogue_down": 503,
+    "overloaded": 503,
 }
+_RETRY_SECONDS = {429: 2.0, 503: 5.0}
 
 
 class Problem(Exception):
     """A request that ends in an error. `unknown`: it cannot be said whether something was done."""
 
-    def __init__(self, code: str, unknown: bool = False) -> None:
+    def __init__(self, code: str, unknown: bool = False, retry_after: float | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.unknown = unknown
+        self.retry_after = retry_after  # in seconds
 
 
-async def from_log(operation: Callable[..., T], *values: Any) -> T:
-    """Run an operation of the conversation log off the event loop; raise `database_down`."""
+async def from_log(call: Awaitable[T]) -> T:
+    """Return what the conversation log returns; raise `database_down`."""
     try:
-        return await asyncio.to_thread(operation, *values)
-    except SQLAlchemyError as problem:
-        logger.error("conversation log: %s", type(problem).__name__)
+        return await call
+    except LogDown as problem:
         raise Problem("database_down") from problem
 
 
@@ -62,7 +65,8 @@ def response(problem: Problem, institution: Institution, language: str) -> HTTPR
     """Return the JSON error, with a fitting status."""
     message, reference = said(problem, institution, language)
     status = STATUS[problem.code]
-    headers = {"retry-after": "5"} if status == 503 else {}
+    wait = problem.retry_after or _RETRY_SECONDS.get(status)
+    headers = {"retry-after": str(math.ceil(wait))} if wait else {}
     body = {"error": {"code": problem.code, "message": message, "reference": reference}}
     return json_response(body, status=status, headers=headers)
 

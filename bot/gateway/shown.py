@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.conversations.models import Message
+from bot.conversations.values import Message
 from bot.gateway import buttons
 
 

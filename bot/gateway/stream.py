@@ -1,57 +1,61 @@
-"""Server-sent events: every message of a conversation after `Last-Event-ID`, in order, then as they come."""
+"""Server-sent events: every message of a conversation after `Last-Event-ID`, in order, then as they come.
+
+A stream ends when the browser goes, when this gateway does or when the log is down; the browser comes back by
+itself, to whichever gateway there is, and goes on after the last event it has.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from sanic import Request
 from sanic.response import ResponseStream
 
-from bot.conversations.log import ConversationLog
-from bot.conversations.models import Message
-from bot.gateway.turns import Turns
+from bot.conversations.log import ConversationLog, LogDown
+from bot.conversations.values import Message
+from bot.gateway.news import Listener, News
 
 HEARTBEAT_SECONDS = 15.0
-LOOK_SECONDS = 2.0  # another gateway may have written
 AT_ONCE = 200
+BACK_AFTER_MS = 1000
+_BACK_SOON = f"retry: {BACK_AFTER_MS}\n\n"
+
+Shown = Callable[[Message, str | None], dict[str, Any]]
 
 
-def stream(
-    request: Request,
-    conversation: str,
-    after: int,
-    log: ConversationLog,
-    turns: Turns,
-    shown: Callable[[Message, str | None], dict[str, Any]],
-) -> ResponseStream:
-    """Return the stream; it ends when the browser goes."""
+def stream(conversation: str, after: int, log: ConversationLog, news: News, shown: Shown) -> ResponseStream:
+    """Return the stream of what comes after a number."""
 
     async def send(response: Any) -> None:
-        last, quiet = after, 0.0
-        news = turns.listen(conversation)
-        try:
-            await response.write(": hello\n\n")
-            while True:
-                news.clear()
-                found = await asyncio.to_thread(log.after, conversation, last, AT_ONCE)
+        await response.write(": hello\n\n")
+        with news.listening(conversation, after) as listener, suppress(LogDown):
+            while not news.has_ended:
+                listener.news.clear()
+                found = await log.after(conversation, listener.last, AT_ONCE)
                 for message, state in found:
-                    data = json.dumps(shown(message, state), ensure_ascii=False)
-                    await response.write(f"id: {message.seq}\nevent: message\ndata: {data}\n\n")
-                    last, quiet = message.seq, 0.0
-                if len(found) == AT_ONCE:
-                    continue
-                if quiet >= HEARTBEAT_SECONDS:
-                    await response.write(": still here\n\n")
-                    quiet = 0.0
-                try:
-                    await asyncio.wait_for(news.wait(), LOOK_SECONDS)
-                except TimeoutError:
-                    quiet += LOOK_SECONDS
-        finally:
-            turns.forget(conversation, news)
+                    await response.write(_event(shown(message, state)))
+                    listener.last = message.seq
+                if len(found) < AT_ONCE:
+                    await _wait(response, listener)
+        await response.write(_BACK_SOON)
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return ResponseStream(send, content_type="text/event-stream", headers=headers)
+
+
+async def _wait(response: Any, listener: Listener) -> None:
+    """Wait for news; meanwhile say now and then that the line is open."""
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await listener.news.wait()
+                return
+        except TimeoutError:
+            await response.write(": still here\n\n")
+
+
+def _event(message: dict[str, Any]) -> str:
+    return f"id: {message['seq']}\nevent: message\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"

@@ -3,130 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import hmac
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
-from weakref import WeakValueDictionary
 
 from bot.clients.actions import ActionsClient
 from bot.clients.engine import EngineClient
 from bot.clients.signed import CallFailed
-from bot.content.institutions import Institution
-from bot.content.language import LANGUAGE_NAMES, LANGUAGES, detect_language
-from bot.contracts.link import Link
-from bot.contracts.redaction import hide_digits
-from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, parse_payload, payload
-from bot.conversations.log import ConversationLog, NoLongerCurrent, OtherContent, Received, Said
-from bot.conversations.models import Conversation, Message
-from bot.gateway import buttons, links
+from bot.contracts.turn import BotMessage, Caller, TurnAnswer, TurnRequest, payload
+from bot.conversations.log import ConversationLog, LogDown, TurnLost
+from bot.conversations.values import Accepted, Conversation, Message, Said
+from bot.gateway import links
+from bot.gateway.incoming import Incoming, Read, Reader
+from bot.gateway.known import Ongoing
+from bot.gateway.limits import Gate
+from bot.gateway.news import News
 from bot.gateway.problems import Problem, from_log
-from bot.gateway.secrets import ENTITIES, SHOWN_AS, secret_in
+from bot.gateway.secrets import ENTITIES
 
 ANSWER_SECONDS = 4.6  # for everything between a message and its answer: the customer is promised five
 LEAST_TURN_SECONDS = 1.0  # a turn that has less is not begun
-
-MakeTurn = Callable[[float], Awaitable[dict[str, Any]]]  # within so many seconds
+_FIRST_LOOK_SECONDS, _MOST_LOOK_SECONDS = 0.02, 0.2  # whether another gateway has given the turn back
 
 
 class Turns:
     """Takes what the customer sends, asks the engine, and keeps both in the log."""
 
     def __init__(
-        self,
-        log: ConversationLog,
-        engine: EngineClient,
-        actions: ActionsClient,
-        institutions: Mapping[str, Institution],
-        button_key: bytes,
+        self, log: ConversationLog, engine: EngineClient, actions: ActionsClient, reader: Reader, gate: Gate, news: News
     ) -> None:
         self._log = log
         self._engine = engine
         self._actions = actions
-        self._institutions = institutions
-        self._published = frozenset().union(*(i.published_numbers for i in institutions.values()))
-        self._button_key = button_key
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._news: dict[str, set[asyncio.Event]] = {}
+        self._reader = reader
+        self._gate = gate
+        self._news = news
         self._running: set[asyncio.Task[list[Message]]] = set()
 
-    async def text(self, conversation: Conversation, id_: str, text: str) -> list[Message]:
-        """Answer what the customer wrote."""
-        # By what was sent, not by what it was taken for: that depends on what is asked for meanwhile.
-        fingerprint = self._print("text", text)
-        secret = secret_in(text, conversation.awaiting)
-        if secret:
-            return await self.secret(conversation, id_, *secret, fingerprint)
-        shown = hide_digits(text, self._published)
-        language = detect_language(text, conversation.language)
-        received = Received(id_, fingerprint, shown, language, {"text": shown})
-        return await self._take(conversation, received)
+    async def take(self, ongoing: Ongoing, read: Read) -> list[Message]:
+        """Run a turn to its end, even if the browser goes meanwhile: the answer is there when it returns."""
+        task = asyncio.create_task(self._run(ongoing, read))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
 
-    async def button(self, conversation: Conversation, id_: str, given: str) -> list[Message]:
-        """Answer a press of a button that we issued in this conversation."""
-        place = buttons.place_of(self._button_key, conversation.id, given)
-        message = await from_log(self._log.message, conversation.id, place[0]) if place else None
-        if place is None or message is None or place[1] >= len(message.buttons):
-            raise Problem("button_void")
-        button = message.buttons[place[1]]
-        pressed, fingerprint = button["payload"], self._print("button", given)
-        is_current = partial(buttons.is_current, pressed, message)
-        chosen = {e["entity"]: e["value"] for e in parse_payload(pressed)["entities"]}.get("language")
-        language = chosen if chosen in LANGUAGES else conversation.language
-        if chosen in LANGUAGES:
-            pressed = payload("language_chosen")
-        received = Received(id_, fingerprint, button["title"], language, {"payload": pressed})
-        return await self._take(conversation, received, is_current=is_current)
-
-    async def language(self, conversation: Conversation, id_: str, language: str) -> list[Message]:
-        """Answer in another language from now on."""
-        received = Received(
-            id_, self._print("language", language), LANGUAGE_NAMES[language], language, {"payload": "/language_chosen"}
-        )
-        return await self._take(conversation, received)
-
-    async def secret(
-        self, conversation: Conversation, id_: str, kind: str, value: str, fingerprint: str | None = None
-    ) -> list[Message]:
-        """Put a secret into the vault and let the engine have its reference; none of those behind a link in a message."""
-        if kind in links.CREDENTIALS and not self._trusts(conversation):
-            raise Problem("link_no_secrets")
-        received = Received(id_, fingerprint or self._print(kind, value), SHOWN_AS, conversation.language, None)
-
-        async def reference(seconds: float) -> dict[str, Any]:
-            put = await self._actions.put_secret(conversation.id, kind, value, seconds)
-            return {"payload": payload("inform", **{ENTITIES[kind]: put})}
-
-        return await self._take(conversation, received, reference)
-
-    async def greet(self, conversation: Conversation, link: Link | None = None) -> list[Message]:
-        """Say the first words, those of the notice whose link opened it; without one, when the engine is down, say that."""
-        if link:
-            said = links.first_words(link, self._institutions[conversation.institution], conversation.language)
-            return await from_log(self._log.say, conversation.id, [said])
-        request = self._request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"}, again=False)
+    async def greet(self, conversation: Conversation) -> list[Message]:
+        """Return the engine's first words as logged; raise `no_greeting` where it is down."""
+        request = _request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"}, again=False)
         try:
             answer = await self._engine.turn(request)
         except CallFailed as failed:
             raise Problem("no_greeting") from failed
-        return await from_log(self._log.say, conversation.id, _said(answer))
-
-    async def _take(
-        self,
-        conversation: Conversation,
-        received: Received,
-        make_turn: MakeTurn | None = None,
-        is_current: Callable[[Conversation], bool] = lambda _: True,
-    ) -> list[Message]:
-        """Run a turn to its end, even if the browser goes meanwhile: the answer is there when it returns."""
-        task = asyncio.create_task(self._run(conversation, received, make_turn, is_current))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        return await from_log(self._log.say(conversation.id, _said(answer)))
 
     def _ended(self, task: asyncio.Task[list[Message]]) -> None:
         self._running.discard(task)
@@ -138,112 +66,117 @@ class Turns:
         if self._running:
             await asyncio.wait(self._running, timeout=ANSWER_SECONDS)
 
-    async def _run(
-        self,
-        conversation: Conversation,
-        received: Received,
-        make_turn: MakeTurn | None,
-        is_current: Callable[[Conversation], bool],
-    ) -> list[Message]:
+    async def _run(self, ongoing: Ongoing, read: Read) -> list[Message]:
         until = asyncio.get_running_loop().time() + ANSWER_SECONDS
-        async with self._turn_of(conversation.id, until - LEAST_TURN_SECONDS):
-            try:
-                state = await from_log(self._log.receive, conversation.id, received, is_current)
-            except OtherContent as problem:
-                raise Problem("other_content") from problem
-            except NoLongerCurrent as problem:
-                raise Problem("button_void") from problem
-            if state == "answered":
-                return await from_log(self._log.answers, conversation.id, received.id)
-            self._tell(conversation.id)
-            try:
-                return await self._answer(conversation.id, received, make_turn, state != "new", until)
-            except CallFailed as failed:
-                with contextlib.suppress(Problem):  # what failed is what the customer is told; the id can be sent again
-                    await from_log(self._log.fail, conversation.id, received.id)
-                raise Problem(_ERRORS.get(failed.error, "engine_down"), unknown=failed.done == "unknown") from failed
+        begun_by = until - LEAST_TURN_SECONDS
+        with self._gate.entered():
+            async with _turn_of(ongoing, begun_by), self._gate.turn(begun_by):
+                incoming, accepted = await self._accept(ongoing, read, begun_by)
+                if accepted.outcome == "answered":
+                    return await from_log(self._log.answers(ongoing.conversation.id, incoming.received.id))
+                self._news.tell(ongoing.conversation.id)
+                return await self._finish(ongoing, incoming, accepted, until)
 
-    async def _answer(
-        self, conversation: str, received: Received, make_turn: MakeTurn | None, again: bool, until: float
-    ) -> list[Message]:
-        clock, id_ = asyncio.get_running_loop().time, received.id
-        now, turn = await from_log(self._log.turn, conversation, id_)
-        if turn is None and make_turn:
-            turn = await make_turn(until - LEAST_TURN_SECONDS - clock())
-            await from_log(self._log.set_turn, conversation, id_, turn)
-        turn = turn or received.turn or {}
-        answer = await self._engine.turn(self._request(now, id_, turn, again), until - clock())
-        asked = {(message.get("ask") or {}).get("kind") for message in answer["messages"]}
-        if asked & links.CREDENTIALS and not self._trusts(now):  # whatever a flow forgot: nobody is asked
-            await from_log(self._log.fail, conversation, id_)
-            raise Problem("link_no_secrets")
+    async def _accept(self, ongoing: Ongoing, read: Read, until: float) -> tuple[Incoming, Accepted]:
+        """Log the message and take the turn, as soon as no other gateway has it; raise `busy` where that takes too long."""
+        pause, clock = _FIRST_LOOK_SECONDS, asyncio.get_running_loop().time
+        while True:
+            incoming = read(ongoing.conversation)
+            accepted = await from_log(self._log.accept(ongoing.conversation, incoming.received))
+            ongoing.conversation = accepted.conversation or ongoing.conversation
+            if accepted.outcome in ("taken", "answered"):
+                return incoming, accepted
+            if accepted.outcome in _REFUSED:
+                raise Problem(_REFUSED[accepted.outcome])
+            if accepted.outcome == "waiting":
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _MOST_LOOK_SECONDS)
+            if clock() >= until:
+                raise Problem("busy")
+
+    async def _finish(self, ongoing: Ongoing, incoming: Incoming, accepted: Accepted, until: float) -> list[Message]:
+        taken, id_ = ongoing.conversation, incoming.received.id
         try:
-            messages = await from_log(self._log.answer, conversation, id_, _said(answer))
+            answer = await self._ask(taken, incoming, accepted, until)
+        except CallFailed as failed:
+            await self._fail(ongoing, id_)
+            code = _ERRORS.get(failed.error, "engine_down")
+            # An engine that waited in vain for the conversation has done nothing.
+            raise Problem(code, unknown=failed.done == "unknown" and code != "busy") from failed
+        except Problem:
+            await self._fail(ongoing, id_)
+            raise
+        try:
+            answered = await from_log(self._log.answer(taken, id_, _said(answer)))
         except Problem as problem:
             raise Problem(problem.code, unknown=True) from problem
-        self._tell(conversation)
-        return messages
+        except TurnLost as lost:
+            await self._fail(ongoing, id_)
+            raise Problem("engine_down", unknown=True) from lost
+        ongoing.conversation = answered.conversation
+        self._news.tell(taken.id)
+        return answered.messages
 
-    def _trusts(self, conversation: Conversation) -> bool:
-        return links.trusts(self._institutions[conversation.institution], conversation)
+    async def _ask(self, taken: Conversation, incoming: Incoming, accepted: Accepted, until: float) -> TurnAnswer:
+        clock, turn = asyncio.get_running_loop().time, accepted.turn
+        if turn is None and incoming.secret:
+            kind, value = incoming.secret
+            left = until - LEAST_TURN_SECONDS - clock()
+            reference = await self._actions.put_secret(taken.id, kind, value, left)
+            turn = {"payload": payload("inform", **{ENTITIES[kind]: reference})}
+            await from_log(self._log.note(taken.id, incoming.received.id, turn))
+        request = _request(taken, incoming.received.id, turn or {}, accepted.again)
+        answer = await self._engine.turn(request, until - clock())
+        asked = {(message.get("ask") or {}).get("kind") for message in answer["messages"]}
+        if asked & links.CREDENTIALS and not self._reader.trusts(taken):  # whatever a flow forgot: nobody is asked
+            raise Problem("link_no_secrets")
+        return answer
 
-    @staticmethod
-    def _request(conversation: Conversation, id_: str, turn: dict[str, Any], again: bool) -> TurnRequest:
-        return TurnRequest(
-            conversation=conversation.id,
-            caller=Caller(
-                institution=conversation.institution,
-                language=conversation.language,
-                reference=conversation.reference,
-                message=id_,
-                link=conversation.link,
-                notice=conversation.notice,
-            ),
-            text=turn.get("text"),
-            payload=turn.get("payload"),
-            again=again,
-        )
-
-    def _print(self, kind: str, content: str) -> str:
-        """Return by what a repeated id is compared; keyed, so that a stored one tells nothing about a secret."""
-        text = json.dumps(["fingerprint", kind, content]).encode()
-        return hmac.new(self._button_key, text, hashlib.sha256).hexdigest()
-
-    @asynccontextmanager
-    async def _turn_of(self, conversation: str, until: float) -> AsyncIterator[None]:
-        """Hold the conversation's turn; raise `busy` when the one before does not end in time."""
-        lock = self._locks.setdefault(conversation, asyncio.Lock())
-        try:
-            async with asyncio.timeout_at(until):
-                await lock.acquire()
-        except TimeoutError as problem:
-            raise Problem("busy") from problem
-        try:
-            yield
-        finally:
-            lock.release()
-
-    # --- news for streams ---------------------------------------------------------------------
-
-    def listen(self, conversation: str) -> asyncio.Event:
-        """Return an event that is set whenever the conversation has something new."""
-        news = asyncio.Event()
-        self._news.setdefault(conversation, set()).add(news)
-        return news
-
-    def forget(self, conversation: str, news: asyncio.Event) -> None:
-        listeners = self._news.get(conversation, set())
-        listeners.discard(news)
-        if not listeners:
-            self._news.pop(conversation, None)
-
-    def _tell(self, conversation: str) -> None:
-        for news in self._news.get(conversation, ()):
-            news.set()
+    async def _fail(self, ongoing: Ongoing, id_: str) -> None:
+        with suppress(LogDown):  # what failed is what the customer is told; the id can be sent again
+            await self._log.fail(ongoing.conversation, id_)
 
 
+# Why a message is not taken, as the customer is told.
+_REFUSED = {"other_content": "other_content", "not_current": "button_void", "gone": "no_conversation"}
 # What failed, as the customer is told. A database of the engine: here the message itself is kept.
-_ERRORS = {"engine_down": "engine_down", "actions_down": "actions_down", "database_down": "dialogue_down"}
+_ERRORS = {
+    "engine_down": "engine_down",
+    "actions_down": "actions_down",
+    "database_down": "dialogue_down",
+    "busy": "busy",
+}
+
+
+@asynccontextmanager
+async def _turn_of(ongoing: Ongoing, until: float) -> AsyncIterator[None]:
+    """Hold the conversation's turn in this process; raise `busy` when the one before does not end in time."""
+    try:
+        async with asyncio.timeout_at(until):
+            await ongoing.turn.acquire()
+    except TimeoutError as problem:
+        raise Problem("busy") from problem
+    try:
+        yield
+    finally:
+        ongoing.turn.release()
+
+
+def _request(conversation: Conversation, id_: str, turn: dict[str, Any], again: bool) -> TurnRequest:
+    return TurnRequest(
+        conversation=conversation.id,
+        caller=Caller(
+            institution=conversation.institution,
+            language=conversation.language,
+            reference=conversation.reference,
+            message=id_,
+            link=conversation.link,
+            notice=conversation.notice,
+        ),
+        text=turn.get("text"),
+        payload=turn.get("payload"),
+        again=again,
+    )
 
 
 def _said(answer: TurnAnswer) -> list[Said]:

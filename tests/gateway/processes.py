@@ -25,8 +25,17 @@ from bot.contracts.turn import SIGN_INTERNAL, SIGN_TURNS, TURN_PATH
 from bot.settings import ROOT
 
 READY_SECONDS = 30
+PATIENCE_SECONDS = 60
 ANSWERED_WITHIN_SECONDS = 5.0  # what the customer is promised, whatever is down
 API = "/Webhook/api"
+
+WITH_LIMITS = """
+from bot.gateway.app import create_app
+from bot.gateway.limits import Limits, Rate
+from bot.settings import read_settings
+settings = read_settings()
+create_app(settings, limits=Limits({limits})).run(port=settings.gateway_port, single_process=True)
+"""
 
 Json = dict[str, Any]
 Script = Callable[[Json], tuple[int, Json | bytes]]
@@ -53,6 +62,7 @@ class Gateway:
     port: int
     var: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def base_url(self) -> str:
@@ -86,6 +96,23 @@ class Browser:
         assert reply.status_code == 200, reply.text
         return list(reply.json()["messages"])
 
+    def insist(self, text: str, id_: str) -> list[Json]:
+        """Send a message, and again by its id as long as another has the turn."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            reply = self.post("messages", id=id_, text=text)
+            if reply.status_code == 200:
+                return list(reply.json()["messages"])
+            assert reply.json()["error"]["code"] == "busy", reply.text
+            time.sleep(0.05)
+        raise AssertionError("it was never its turn")
+
+    def elsewhere(self, gateway: Gateway) -> Browser:
+        """The same browser, as a proxy may send it to another gateway."""
+        other = gateway.browser()
+        other.http.cookies.set("anxin", self.token, path="/Webhook/")
+        return other
+
     def raw(self, path: str, content: bytes, **headers: str) -> httpx.Response:
         sent = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
         return self.http.post(f"{API}/{path}", content=content, headers=sent)
@@ -95,28 +122,39 @@ class Browser:
         assert reply.status_code == 200, reply.text
         return list(reply.json()["messages"])
 
+    def everything(self) -> list[Json]:
+        """Return all that was said, however long it is."""
+        said: list[Json] = []
+        while more := self.messages(after=said[-1]["seq"] if said else 0):
+            said += more
+        return said
+
     @property
     def token(self) -> str:
         return str(self.http.cookies["anxin"])
 
 
 @contextlib.contextmanager
-def gateway(var: Path, engine_port: int, actions_port: int, **settings: str) -> Iterator[Gateway]:
-    """Start a gateway as `anxin up` does, wait until it answers, and end it."""
+def gateway(var: Path, engine_port: int, actions_port: int, limits: str = "", **settings: str) -> Iterator[Gateway]:
+    """Start a gateway as `anxin up` does, or one with `limits` (arguments of `Limits`); wait for it, and end it."""
     var.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = Gateway(free_port(), var, var / "gateway.log")
+    port = free_port()
+    log = var / f"gateway-{port}.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANXIN_")} | {
         "ANXIN_VAR": str(var),
-        "ANXIN_GATEWAY_PORT": str(made.port),
+        "ANXIN_GATEWAY_PORT": str(port),
         "ANXIN_ENGINE_PORT": str(engine_port),
         "ANXIN_ACTIONS_PORT": str(actions_port),
         **settings,
     }
     command = [sys.executable, "-m", "bot.cli", "serve", "gateway"]
-    with made.log.open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    if limits:
+        command = [sys.executable, "-c", WITH_LIMITS.format(limits=limits)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    made = Gateway(port, var, log, process)
     try:
-        _wait_for(made, process)
+        _wait_for(made)
         yield made
     finally:
         process.terminate()
@@ -127,9 +165,9 @@ def gateway(var: Path, engine_port: int, actions_port: int, **settings: str) -> 
             process.wait()
 
 
-def _wait_for(made: Gateway, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(made: Gateway) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and made.process.poll() is None:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{made.base_url}/healthz", trust_env=False, verify=False, timeout=5).status_code == 200:
                 return
@@ -166,6 +204,7 @@ class StandIn:
     in_flight: dict[str, int] = field(default_factory=dict)
     most_at_once: dict[str, int] = field(default_factory=dict)
     port: int = 0
+    is_ready: bool = True
 
     def script(self, said_by_customer: str, script: Script) -> None:
         """Answer a text, or a payload, in this way."""
@@ -200,7 +239,8 @@ class _Calls(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._reply(200, {"status": "ok"})
+        stand_in: StandIn = self.server.stand_in  # type: ignore[attr-defined]
+        self._reply(200 if stand_in.is_ready else 503, {"status": "ok"})
 
     def do_POST(self) -> None:
         stand_in: StandIn = self.server.stand_in  # type: ignore[attr-defined]
@@ -230,6 +270,9 @@ class _Calls(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a gateway that has gone."""
 
 
 @contextlib.contextmanager

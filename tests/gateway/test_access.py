@@ -372,12 +372,29 @@ def test_metrics_are_numbers_with_names(stranger: Browser) -> None:
     reply = stranger.http.get("/metrics")
     assert reply.headers["content-type"].startswith("text/plain")
     for line in reply.text.splitlines():
-        assert re.fullmatch(r"# TYPE anxin_[a-z_]+ (counter|gauge)|anxin_[a-z_]+ [0-9.]+", line)
+        assert re.fullmatch(
+            r"# HELP anxin_[a-z_]+ [a-z ,]+|# TYPE anxin_[a-z_]+ (counter|gauge|histogram)"
+            r'|anxin_[a-z_]+(\{(code="[a-z_]+"|le="[0-9.+Inf]+")\})? [0-9.e-]+',
+            line,
+        )
+
+
+def test_a_turn_is_counted_and_timed(customer: Browser) -> None:
+    def told(name: str) -> float:
+        text = customer.http.get("/metrics").text
+        return float(re.findall(rf"^{re.escape(name)} (\S+)$", text, re.M)[0])
+
+    before = told("anxin_turns_total"), told("anxin_turn_seconds_count")
+    customer.say("在嗎")
+    assert (told("anxin_turns_total"), told("anxin_turn_seconds_count")) == (before[0] + 1, before[1] + 1)
+    assert told("anxin_engines_ready") == 1
+    assert told("anxin_turns_waiting") == 0
 
 
 def test_errors_are_counted(stranger: Browser) -> None:
-    def errors() -> int:
-        return int(re.findall(r"^anxin_errors_total (\d+)$", stranger.http.get("/metrics").text, re.M)[0])
+    def errors() -> float:
+        text = stranger.http.get("/metrics").text
+        return float(re.findall(r'^anxin_errors_total\{code="not_found"\} (\S+)$', text, re.M)[0])
 
     stranger.http.get("/nowhere")
     before = errors()

@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.contracts.turn import payload
-from bot.conversations.models import Conversation, Message
+from bot.conversations.values import Conversation, Message
 from bot.gateway import buttons
 
 KEY = b"k" * 32
 
 
 def message(conversation: str = "one", seq: int = 7) -> Message:
-    return Message(conversation=conversation, seq=seq, sender="bot", text="?", buttons=[], at=datetime.now(UTC))
+    return Message(conversation, seq, "bot", "?", "en", None, None, [], None, None, None, datetime.now(UTC))
 
 
 def conversation(turn_seq: int) -> Conversation:
-    return Conversation(id="one", turn_seq=turn_seq)
+    return Conversation("one", "C-TEST22", "hnyc", "en", False, "", turn_seq, None, 0)
 
 
 def test_an_issued_button_says_its_place() -> None:

@@ -71,10 +71,11 @@ def kept(gateway: Gateway) -> list[dict[str, Any]]:
         return [dict(row) for row in database.execute("SELECT * FROM conversation ORDER BY opened_at")]
 
 
-def counted(gateway: Gateway, name: str) -> int:
+def counted(gateway: Gateway, name: str) -> float:
     text = httpx.get(f"{gateway.base_url}/metrics", trust_env=False).text
-    found = re.search(rf"^{name} (\d+)$", text, re.MULTILINE)
-    return int(found[1]) if found else 0
+    found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+    assert found
+    return float(found[1])
 
 
 @pytest.fixture
@@ -346,7 +347,7 @@ def test_the_token_is_in_no_page_no_answer_no_log_and_no_metric(visitor: Browser
         said_back.append(opened(visitor, link=link, institution="nobody").text)
     said_back.append(httpx.get(f"{gateway.base_url}/metrics", trust_env=False).text)
     stored = [file.read_bytes() for file in gateway.var.iterdir() if file.is_file()]
-    assert any(file.name == "gateway.log" for file in gateway.var.iterdir())
+    assert gateway.log in gateway.var.iterdir()
     for link in links:
         part = link[10:40]
         assert [text for text in said_back if part in text] == []

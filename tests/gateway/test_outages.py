@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from bot.content.institutions import load_institutions
+from bot.rig.postgresql import PostgresServer
+from tests.actions.security.rounds import rounds
+from tests.gateway import processes
 from tests.gateway.errors import assert_problem
 from tests.gateway.processes import ANSWERED_WITHIN_SECONDS, API, Browser, Gateway
 
@@ -172,3 +178,89 @@ def test_a_message_can_be_sent_again_when_the_database_is_back(alone: Gateway, l
         assert_problem(lonely.post("messages", id=id_, text="有人嗎"), 503, "database_down")
     assert_problem(lonely.post("messages", id=id_, text="有人嗎"), 503, "engine_down")
     assert [m["id"] for m in lonely.messages()] == [id_]
+
+
+# --- PostgreSQL is down -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    running = PostgresServer()
+    yield running
+    running.thaw()
+    running.remove()
+
+
+@pytest.fixture
+def kept_elsewhere(server: PostgresServer, tmp_path: Path) -> Iterator[Browser]:
+    """A customer whose conversation PostgreSQL keeps."""
+    with (
+        processes.served(processes.engine_stand_in(tmp_path)) as engine,
+        processes.gateway(tmp_path, engine.port, 1, ANXIN_CONVERSATIONS_URL=server.url(server.create())) as gateway,
+    ):
+        browser = gateway.browser()
+        with browser.http:
+            browser.open()
+            yield browser
+
+
+def test_a_postgresql_that_stands_still_is_said_within_five_seconds(
+    server: PostgresServer, kept_elsewhere: Browser
+) -> None:
+    id_ = str(uuid.uuid4())
+    server.freeze()
+    for _ in range(2):
+        reply = kept_elsewhere.post("messages", id=id_, text="有人嗎", timeout=ANSWERED_WITHIN_SECONDS)
+        assert_problem(reply, 503, "database_down")
+    assert kept_elsewhere.http.get("/healthz", timeout=ANSWERED_WITHIN_SECONDS).status_code == 200
+    server.thaw()
+    # What it was told while it stood still it may do now: then the turn is taken until the lease is over.
+    assert [m["text"] for m in kept_elsewhere.insist("有人嗎", id_)] == ["回覆 有人嗎"]
+
+
+def test_a_postgresql_that_was_killed_is_used_again_when_it_is_back(
+    server: PostgresServer, kept_elsewhere: Browser
+) -> None:
+    id_ = str(uuid.uuid4())
+    server.kill()
+    reply = kept_elsewhere.post("messages", id=id_, text="有人嗎", timeout=ANSWERED_WITHIN_SECONDS)
+    assert_problem(reply, 503, "database_down")
+    server.start()
+    assert [m["text"] for m in kept_elsewhere.insist("有人嗎", id_)] == ["回覆 有人嗎"]
+    assert [m["text"] for m in kept_elsewhere.messages(after=1)] == ["有人嗎", "回覆 有人嗎"]
+
+
+def test_a_postgresql_that_is_killed_under_load_is_said_honestly_and_loses_nothing(
+    server: PostgresServer, kept_elsewhere: Browser
+) -> None:
+    customers, kills, stop = 6, rounds(2), threading.Event()
+    browsers = [kept_elsewhere.gateway.browser() for _ in range(customers)]
+
+    def write(browser: Browser) -> tuple[list[str], set[tuple[int, str]]]:
+        sent: list[str] = []
+        told: set[tuple[int, str]] = set()
+        browser.open()
+        while not stop.is_set():
+            sent.append(f"第 {len(sent)} 句")
+            id_ = str(uuid.uuid4())
+            while (reply := browser.post("messages", id=id_, text=sent[-1])).status_code != 200:
+                told.add((reply.status_code, reply.json()["error"]["code"]))
+                time.sleep(0.1)
+        return sent, told
+
+    with ThreadPoolExecutor(customers) as pool:
+        jobs = [pool.submit(write, browser) for browser in browsers]
+        for _ in range(kills):
+            time.sleep(0.5)
+            server.kill()
+            time.sleep(0.3)
+            server.start()
+        time.sleep(0.5)
+        stop.set()
+        written = [job.result() for job in jobs]
+    for browser, (sent, told) in zip(browsers, written, strict=True):
+        assert told <= {(503, "database_down"), (409, "busy")}
+        said = browser.everything()[1:]
+        assert [m["text"] for m in said[::2]] == sent
+        assert [m["text"] for m in said[1::2]] == [f"回覆 {text}" for text in sent]
+        browser.http.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -152,6 +154,20 @@ def test_a_stream_begins_at_once(installation: Installation, customer: Browser) 
     # Before the first message: so that a browser knows that it is connected.
     with customer.http.stream("GET", f"{API}/stream?after=99", timeout=5) as reply:
         assert next(reply.iter_lines()).startswith(":")
+
+
+def test_streams_whose_browser_has_gone_are_forgotten(installation: Installation, customer: Browser) -> None:
+    def streams() -> float:
+        text = httpx.get(f"{installation.gateway.base_url}/metrics", trust_env=False).text
+        return float(re.findall(r"^anxin_streams (\S+)$", text, re.M)[0])
+
+    for _ in range(30):
+        with customer.http.stream("GET", f"{API}/stream") as reply:
+            next(reply.iter_raw())
+    until = time.monotonic() + 5
+    while streams() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert streams() == 0
 
 
 @pytest.mark.parametrize("last", ["-1", "x", "1 OR 1=1", "9" * 20, "1.5"])

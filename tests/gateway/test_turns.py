@@ -273,6 +273,16 @@ def test_what_the_engine_says_of_a_failure_reaches_the_customer(
     assert_problem(customer.post("messages", text=text), 503, code, unknown=done == "unknown")
 
 
+def test_an_engine_that_waited_in_vain_for_the_conversation_is_said_to_be_busy(
+    customer: Browser, engine: StandIn
+) -> None:
+    text, id_ = unlike("等"), new_id()
+    engine.script(text, lambda _: refused("busy", "no"))
+    assert_problem(customer.post("messages", text=text, id=id_), 409, "busy")
+    engine.script(text, lambda _: said("好了"))
+    assert texts(customer.say(text, id_)) == ["好了"]
+
+
 WRONG_ANSWERS: dict[str, tuple[int, Json | bytes]] = {
     "nothing": (200, b""),
     "no JSON": (200, b"<html>"),

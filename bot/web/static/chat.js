@@ -226,6 +226,11 @@ function listen() {
   stream?.close();
   stream = new EventSource(`${API}/stream?after=${lastSeq}`);
   stream.addEventListener("message", (event) => show(JSON.parse(event.data)));
+  // After anything but 200 (a proxy's 502) a browser gives it up for good; after an end it comes back by itself.
+  const opened = stream;
+  stream.addEventListener("error", () => {
+    if (stream === opened && opened.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+  });
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -252,7 +252,9 @@ def test_the_limits_are_those_of_the_contract() -> None:
 
 
 def test_all_of_a_transaction_ends_before_the_engine_gives_the_action_up() -> None:
-    engine = (ROOT / "bot" / "engine" / "rasa_private" / "actions.py").read_text(encoding="utf-8")  # nobody imports the engine
+    engine = (ROOT / "bot" / "engine" / "rasa_private" / "actions.py").read_text(
+        encoding="utf-8"
+    )  # nobody imports the engine
     deadline = re.search(r"^ACTION_DEADLINE_SECONDS = ([0-9.]+)$", engine, re.MULTILINE)
     assert deadline
     assert float(deadline[1]) > core_exchange.TRANSACTION_SECONDS
