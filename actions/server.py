@@ -31,9 +31,11 @@ from actions import (
 from actions.api import events_api, hotline_api, internal_api
 from actions.background import JOBS, run_jobs
 from actions.bootstrap import Services
+from bot.contracts import trace
 from bot.contracts.failures import described
 from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.metrics import CONTENT_TYPE, Metrics
+from bot.traces import span
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,10 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     async def build(app: Sanic) -> None:
         app.ctx.services = make_services()
         app.ctx.executor = register_actions(app.ctx.services)
+
+    @app.on_request  # type: ignore[untyped-decorator]
+    async def number(request: Request) -> None:
+        trace.enter(request.headers.get(trace.HEADER))
 
     @app.exception(Exception)
     async def failed(request: Request, problem: Exception) -> HTTPResponse:
@@ -133,7 +139,8 @@ def _serve_actions(app: Sanic, signature: SignatureCheck) -> None:
         executor: ActionExecutor = request.app.ctx.executor
         call: dict[str, Any] = request.json
         try:
-            result = await executor.run(call)
+            with span("custom action", action=str(call.get("next_action"))):
+                result = await executor.run(call)
         except ActionExecutionRejection as rejection:
             return json_response({"action_name": rejection.action_name, "error": "rejected"}, status=400)
         except ActionNotFoundException:

@@ -21,6 +21,7 @@ from actions.services.dead_letters import CannotResend, DeadLetter, DeadLetters
 from actions.services.purge import Purge, Purged
 from actions.storage.retention import CLASSES
 from actions.storage.unit_of_work import UnitOfWork
+from bot.conversations import dialogues
 from bot.conversations.log import ConversationLog
 from bot.settings import SettingProblem, Settings
 
@@ -28,6 +29,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 DIGITS_OF_A_DIGEST = 12
 
 CONVERSATIONS = "conversations"  # of the gateway's own database
+DIALOGUES = "dialogues"  # of the engine's
 
 
 def dead_letters(settings: Settings, as_json: bool) -> int:
@@ -88,12 +90,12 @@ def show_audit(settings: Settings, institution: str, number: str | None, last: i
 
 def purge(settings: Settings, names: Collection[str], older_than: int | None, dry_run: bool) -> int:
     """Delete what is kept too long and print how much of each class; return 0, or 1 where something stayed."""
-    known = [*(each.name for each in CLASSES), CONVERSATIONS]
+    known = [*(each.name for each in CLASSES), CONVERSATIONS, DIALOGUES]
     if unknown := [name for name in names if name not in known]:
         return _failed(f"There is no class {unknown[0]}; there are {', '.join(known)}.")
     if older_than is not None and older_than < 0:
         return _failed("--older-than takes days, 0 or more.")
-    audit, of_security = open_audit(settings), [name for name in names if name != CONVERSATIONS]
+    audit, of_security = open_audit(settings), [name for name in names if name not in (CONVERSATIONS, DIALOGUES)]
     what, done = "would go" if dry_run else "deleted", []
     if of_security or not names:
         with _opened(settings) as work:
@@ -103,6 +105,9 @@ def purge(settings: Settings, names: Collection[str], older_than: int | None, dr
     if CONVERSATIONS in names or not names:
         said = ConversationLog(settings.conversations_url).purge(older_than, dry_run)
         print(f"{CONVERSATIONS:<16} {said.conversations:>8} {what}, silent for {said.days} days")
+    if DIALOGUES in names or not names:
+        held = dialogues.purge(settings.trackers_url, older_than, datetime.now(UTC), dry_run)
+        print(f"{DIALOGUES:<16} {held.conversations:>8} {what}, silent for {held.days} days")
     return 1 if any(purged.problem for purged in done) else 0
 
 

@@ -188,7 +188,7 @@ def test_a_purge_says_what_it_deleted_of_each_class(staff: Staff) -> None:
     staff.decide(days=4000, times=5)
     dry, done, again = (counted(staff.types("purge", *more)[1]) for more in (["--dry-run"], [], []))
     assert (dry["audit"], done["audit"], again["audit"]) == (5, 5, 0)
-    assert set(done) >= {"vault", "challenges", "messages", "notices", "ledger", "audit"}
+    assert set(done) >= {"vault", "challenges", "messages", "notices", "ledger", "audit", "conversations", "dialogues"}
 
 
 def test_a_purge_can_be_of_one_class_and_age(staff: Staff) -> None:

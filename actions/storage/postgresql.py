@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,6 +11,8 @@ from pg8000.converters import make_params
 from pg8000.core import SYNC_MSG as SYNC
 from pg8000.core import Context
 from sqlalchemy import URL, Connection, Dialect
+
+from bot.contracts.postgresql import MODES, address
 
 CONNECT_SECONDS = 2
 ISOLATION = "READ COMMITTED"  # row locks, unique keys and `locks.hold` decide races, not the level
@@ -28,7 +28,6 @@ KINDS = {
     "42": dbapi.ProgrammingError,
 }
 OF_AN_ADDRESS = frozenset({"host", "options", "sslmode", "sslrootcert"})  # what may stand behind its "?"
-ENCRYPTION = {"disable": False, "prefer": None, "require": True}  # in pg8000's words
 
 
 class PatientConnection(dbapi.Connection):
@@ -128,7 +127,7 @@ def connect(_dialect: Dialect, _record: Any, _arguments: list[Any], options: dic
     more = {"options": options.pop("options")} if "options" in options else {}
     try:
         connection = PatientConnection(
-            **_address(options),
+            **address(options),
             timeout=CONNECT_SECONDS,
             application_name="anxin-actions",
             startup_params={**more, **settings},
@@ -139,32 +138,13 @@ def connect(_dialect: Dialect, _record: Any, _arguments: list[Any], options: dic
     return connection
 
 
-def _address(options: dict[str, Any]) -> dict[str, Any]:
-    """Return pg8000's words for an address, which is written as for libpq (PostgreSQL, Connection URIs)."""
-    address = {"user": getpass.getuser(), "password": "", "host": "localhost", "port": 5432, **options}
-    mode, authorities = address.pop("sslmode", "prefer"), address.pop("sslrootcert", None)
-    address["ssl_context"] = ENCRYPTION[mode] if mode in ENCRYPTION else _verifying(mode, authorities)
-    if address["host"].startswith("/"):
-        address["unix_sock"] = f"{address['host']}/.s.PGSQL.{address['port']}"
-        address["ssl_context"] = False
-    return address
-
-
-def _verifying(mode: str, authorities: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=authorities)
-    context.check_hostname = mode == "verify-full"
-    return context
-
-
 def unfit(url: URL) -> str | None:
     """Return what of `url` this module does not know, in a sentence; None if nothing."""
     for name, value in url.query.items():
         if name not in OF_AN_ADDRESS or not isinstance(value, str):
             return f"The address of PostgreSQL takes {', '.join(sorted(OF_AN_ADDRESS))} behind its question mark."
-    modes = [*ENCRYPTION, "verify-ca", "verify-full"]
-    return (
-        None if url.query.get("sslmode", "prefer") in modes else f"PostgreSQL's sslmode is one of {', '.join(modes)}."
-    )
+    known = url.query.get("sslmode", "prefer") in MODES
+    return None if known else f"PostgreSQL's sslmode is one of {', '.join(MODES)}."
 
 
 def with_driver(url: URL) -> URL:

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.contracts import trace
 from bot.contracts.signing import sign
 from bot.contracts.turn import Done
 
@@ -43,7 +44,8 @@ class SignedClient:
     async def post(self, path: str, body: dict[str, Any], seconds: float) -> tuple[int, dict[str, Any]]:
         """Return status and JSON, all of it within `seconds`; raise `CallFailed`."""
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        headers = {"content-type": "application/json", **sign(self._key, "POST", path, content, time.time())}
+        headers = {"content-type": "application/json", **trace.header()}
+        headers |= sign(self._key, "POST", path, content, time.time())
         try:
             async with (
                 asyncio.timeout(seconds),

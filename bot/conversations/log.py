@@ -13,14 +13,12 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
-from bot.contracts import sqlite
 from bot.conversations import retention, statements
 from bot.conversations.on_postgresql import PostgresLog
 from bot.conversations.on_sqlite import SqliteLog
-from bot.conversations.schema import bring_up_to_date
+from bot.conversations.schema import bring_up_to_date, engine_of
 from bot.conversations.values import Accepted, Answered, Conversation, Message, Received, Said
 
 T = TypeVar("T")
@@ -45,7 +43,7 @@ class ConversationLog:
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
-        self._engine = _engine(parsed)
+        self._engine = engine_of(parsed)
         bring_up_to_date(self._engine)
         self._engine.dispose()  # from here on it is for what runs beside the service
         self._database: SqliteLog | PostgresLog
@@ -145,15 +143,3 @@ class ConversationLog:
 
 def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _engine(url: URL) -> Engine:
-    """Return SQLAlchemy's engine, for the schema and for what does not hurry."""
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url.set(drivername="postgresql+pg8000"), hide_parameters=True)
-    engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False}
-    )
-    event.listen(engine, "connect", sqlite.prepare)
-    event.listen(engine, "begin", sqlite.begin)
-    return engine

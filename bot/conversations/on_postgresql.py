@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg  # type: ignore[import-untyped]  # it has no stubs
+import asyncpg
 
 from bot.conversations import statements
 from bot.conversations.statements import Row

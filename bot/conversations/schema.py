@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, inspect
+from typing import Any
 
+from pg8000 import dbapi
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+
+from bot.contracts import postgresql, sqlite
 from bot.conversations.models import Base
 
 # What came after the first release, oldest first: table, column, its type. Older gateways may still write: a default.
@@ -28,3 +32,21 @@ def bring_up_to_date(engine: Engine) -> None:
 
 def _columns(connection: Connection, table: str) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns(table)}
+
+
+def engine_of(url: URL) -> Engine:
+    """Return SQLAlchemy's engine, for the schema and for what does not hurry."""
+    if url.get_backend_name() != "sqlite":
+        engine = create_engine(url.set(drivername="postgresql+pg8000"), hide_parameters=True)
+        event.listen(engine, "do_connect", _connect)
+        return engine
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": sqlite.BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", sqlite.prepare)
+    event.listen(engine, "begin", sqlite.begin)
+    return engine
+
+
+def _connect(_dialect: Any, _record: Any, _arguments: list[Any], options: dict[str, Any]) -> Any:
+    return dbapi.connect(**postgresql.address(options), application_name="anxin")

@@ -21,6 +21,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse, empty, raw
 from sanic.response import json as json_response
 
+from bot.contracts import trace
 from bot.contracts.failures import described
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.signing import SignatureCheck, Unsigned
@@ -31,6 +32,7 @@ from bot.engine.rasa_private import TrackerMoved, TurnAborted, begin_turn
 from bot.engine.understanding.follow_up import follows, may_follow
 from bot.metrics import CONTENT_TYPE, Metrics
 from bot.settings import read_settings
+from bot.traces import span
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +93,8 @@ class GatewayChannel(InputChannel):
             agent: Agent = request.app.ctx.agent
             if agent.lock_store.waited is not waited.observe:
                 agent.lock_store.waited = waited.observe
-            with seconds.time():
+            trace.enter(request.headers.get(trace.HEADER))
+            with seconds.time(), span("engine turn"):
                 return await _turn(call, agent, metrics)
 
         return blueprint
@@ -128,9 +131,11 @@ async def _turn(call: dict[str, Any], agent: Agent, metrics: Metrics) -> HTTPRes
 
 async def _taken(call: dict[str, Any], agent: Agent, output: CollectedMessages, again: bool) -> dict[str, Any] | None:
     """Take the turn, or say again what was said to this very message; return what was understood, None for a button."""
-    message = await _user_message(call, agent, output)
+    with span("understand"):
+        message = await _user_message(call, agent, output)
     if not (again and await _answered_before(message, agent, output)):
-        await agent.processor.handle_message(message)
+        with span("dialogue"):
+            await agent.processor.handle_message(message)
     return None if call.get("payload") else message.parse_data
 
 

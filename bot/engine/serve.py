@@ -8,9 +8,12 @@ import sys
 import warnings
 from typing import Any
 
+from bot.contracts.trace import Numbered
 from bot.engine.without_tensorflow import TO_SERVE, stand_aside
 from bot.settings import ROOT, SettingProblem, Settings, read_settings
+from bot.traces import send_to
 
+LINE = "%(asctime)s %(levelname)-8s %(name)s:%(trace)s %(message)s"
 MODEL = ROOT / "models" / "anxin.tar.gz"
 
 
@@ -34,7 +37,10 @@ def serve(settings: Settings) -> None:
     from rasa.utils.log_utils import configure_structlog
 
     level = logging.getLevelName(settings.log_level)
-    logging.basicConfig(level=level, stream=sys.stdout, format="%(asctime)s %(levelname)-8s %(name)s  - %(message)s")
+    logging.basicConfig(level=level, stream=sys.stdout, format=LINE)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Numbered())
+    send_to(settings.traces_url, "engine")
     configure_structlog(level)
     rasa.core.run.serve_application(
         str(MODEL),

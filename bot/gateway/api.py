@@ -23,6 +23,7 @@ from bot.gateway.problems import Problem, from_log
 from bot.gateway.secrets import KINDS, MAX_LENGTH
 from bot.gateway.shown import shown
 from bot.gateway.stream import stream
+from bot.traces import span
 
 API = "/Webhook/api"
 
@@ -137,7 +138,7 @@ async def _button(parts: Parts, ongoing: Ongoing, id_: str, given: str) -> Read:
 async def _taken(request: Request, ongoing: Ongoing, read: Read) -> HTTPResponse:
     parts: Parts = request.app.ctx.parts
     parts.rates.message(address_of(request, parts.proxies), ongoing.conversation.id)
-    with request.app.ctx.metrics.turn():
+    with request.app.ctx.metrics.turn(), span("turn", institution=ongoing.conversation.institution):
         said: list[Message] = await parts.turns.take(ongoing, read)
     return json_response({"messages": [shown(parts.button_key, message, None) for message in said]})
 

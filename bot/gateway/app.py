@@ -12,6 +12,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 
 from bot.content.institutions import DEFAULT_INSTITUTION
+from bot.contracts import trace
 from bot.contracts.failures import described
 from bot.gateway import api, health, pages, problems
 from bot.gateway.limits import Limits
@@ -84,6 +85,10 @@ def _answer_errors(app: Sanic) -> None:
         known = problem if isinstance(problem, Problem) else _as_problem(request, problem)
         request.app.ctx.metrics.error(known.code)
         return problems.response(known, api.institution_of(request), language)
+
+    @app.on_request  # type: ignore[untyped-decorator]
+    async def number(request: Request) -> None:
+        trace.enter()  # a browser's own is not taken: it could name another customer's
 
     @app.on_response  # type: ignore[untyped-decorator]
     async def harden(request: Request, response: HTTPResponse) -> None:

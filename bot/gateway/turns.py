@@ -20,6 +20,7 @@ from bot.gateway.limits import Gate
 from bot.gateway.news import News
 from bot.gateway.problems import Problem, from_log
 from bot.gateway.secrets import ENTITIES
+from bot.traces import span
 
 ANSWER_SECONDS = 4.6  # for everything between a message and its answer: the customer is promised five
 LEAST_TURN_SECONDS = 1.0  # a turn that has less is not begun
@@ -82,7 +83,8 @@ class Turns:
         pause, clock = _FIRST_LOOK_SECONDS, asyncio.get_running_loop().time
         while True:
             incoming = read(ongoing.conversation)
-            accepted = await from_log(self._log.accept(ongoing.conversation, incoming.received))
+            with span("accept"):
+                accepted = await from_log(self._log.accept(ongoing.conversation, incoming.received))
             ongoing.conversation = accepted.conversation or ongoing.conversation
             if accepted.outcome in ("taken", "answered"):
                 return incoming, accepted
@@ -107,7 +109,8 @@ class Turns:
             await self._fail(ongoing, id_)
             raise
         try:
-            answered = await from_log(self._log.answer(taken, id_, _said(answer)))
+            with span("answer"):
+                answered = await from_log(self._log.answer(taken, id_, _said(answer)))
         except Problem as problem:
             raise Problem(problem.code, unknown=True) from problem
         except TurnLost as lost:
@@ -122,11 +125,13 @@ class Turns:
         if turn is None and incoming.secret:
             kind, value = incoming.secret
             left = until - LEAST_TURN_SECONDS - clock()
-            reference = await self._actions.put_secret(taken.id, kind, value, left)
+            with span("vault"):
+                reference = await self._actions.put_secret(taken.id, kind, value, left)
             turn = {"payload": payload("inform", **{ENTITIES[kind]: reference})}
             await from_log(self._log.note(taken.id, incoming.received.id, turn))
         request = _request(taken, incoming.received.id, turn or {}, accepted.again)
-        answer = await self._engine.turn(request, until - clock())
+        with span("engine"):
+            answer = await self._engine.turn(request, until - clock())
         asked = {(message.get("ask") or {}).get("kind") for message in answer["messages"]}
         if asked & links.CREDENTIALS and not self._reader.trusts(taken):  # whatever a flow forgot: nobody is asked
             raise Problem("link_no_secrets")

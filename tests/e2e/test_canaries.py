@@ -22,7 +22,7 @@ IDENTITY = Canary("identity number in free text", "A193847560")
 
 def everything_kept(anxin: Anxin) -> dict[str, bytes]:
     files = [f for f in anxin.var.rglob("*") if f.is_file() and f.name not in ("outbox.jsonl", "master.key")]
-    assert {"tracker.sqlite", "conversations.sqlite", "security.sqlite"} <= {f.name for f in files}
+    assert {"trackers.sqlite", "conversations.sqlite", "security.sqlite"} <= {f.name for f in files}
     return {**{f.name: f.read_bytes() for f in files}, "log output": anxin.output.read_bytes()}
 
 

@@ -137,7 +137,7 @@ def test_a_locked_tracker_is_an_error_and_never_a_blank_conversation(anxin: Anxi
     customer = anxin.customer()
     customer.say("解鎖密碼")
     body = {"id": str(uuid.uuid4()), "text": "期貨登入也會寄信嗎"}
-    with locked(anxin, "tracker.sqlite"):
+    with locked(anxin, "trackers.sqlite"):
         assert_honest(send(customer, "messages", body), "dialogue_down")
     messages = customer.http.post("/Webhook/api/messages", json=body).json()["messages"]
     assert messages[-1]["ask"]["kind"] == "account"

@@ -23,10 +23,12 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, Event, UserUttered, deserialise_events
 from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 
+from bot.contracts import trace
 from bot.contracts.keys import derive, load_or_create_master_key
 from bot.contracts.signing import sign
 from bot.contracts.turn import SIGN_ACTIONS, Done
 from bot.settings import read_settings
+from bot.traces import span
 
 ACTION_DEADLINE_SECONDS = 3.0
 CONNECT_DEADLINE_SECONDS = 1.0
@@ -68,7 +70,8 @@ async def _run_remote_action(
     """As `RemoteAction.run`: the events and messages that the actions process answers with."""
     body = json.dumps(_action_call(self.name(), tracker, domain), ensure_ascii=False).encode()
     try:
-        answer = await _post(body, _seconds_left(tracker))
+        with span("action", action=self.name()):
+            answer = await _post(body, _seconds_left(tracker))
         _acted.set(True)
         responses, events = answer.get("responses") or [], answer.get("events") or []
         bot_messages: list[BotUttered] = await self._utter_responses(responses, output_channel, nlg, tracker)
@@ -138,6 +141,7 @@ async def _post(body: bytes, seconds: float) -> dict[str, Any]:
     for url in _line.addresses(settings.actions_urls):
         headers = {
             "Content-Type": "application/json",
+            **trace.header(),
             **sign(_key(settings.key_file), "POST", "/webhook", body, time.time()),
         }
         left = max(until - time.monotonic(), 0.0)
