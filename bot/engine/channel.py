@@ -97,6 +97,11 @@ class GatewayChannel(InputChannel):
             with seconds.time(), span("engine turn"):
                 return await _turn(call, agent, metrics)
 
+        @blueprint.on_response
+        async def leave(request: Request, _: HTTPResponse) -> None:
+            if _is_ending(request):  # each answer is the last on its line: whoever calls goes to another engine
+                request.stream.keep_alive = False
+
         return blueprint
 
 
@@ -222,4 +227,10 @@ def _said(message: dict[str, Any]) -> BotMessage:
 def _is_ready(request: Request) -> bool:
     context = request.app.ctx
     agent, claim = getattr(context, "agent", None), getattr(context, "claim", None)
-    return agent is not None and agent.is_ready() and (claim is None or claim.is_held())
+    if agent is None or _is_ending(request):
+        return False
+    return bool(agent.is_ready() and (claim is None or claim.is_held()))
+
+
+def _is_ending(request: Request) -> bool:
+    return getattr(request.app.ctx, "is_ending", False)  # set by bot/engine/serve.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import sys
@@ -15,6 +16,8 @@ from bot.traces import send_to
 
 LINE = "%(asctime)s %(levelname)-8s %(name)s:%(trace)s %(message)s"
 MODEL = ROOT / "models" / "anxin.tar.gz"
+NOTICE_SECONDS = 1.2  # a gateway looks at /readyz once a second (bot/clients/replicas.py)
+TURN_SECONDS = 5.0  # no gateway waits so long for a turn
 
 
 def main() -> int:
@@ -52,6 +55,7 @@ def serve(settings: Settings) -> None:
         server_listeners=[
             (_claim, "before_server_start"),
             (_settle, "after_server_start"),
+            (_give_notice, "before_server_stop"),
             (_end, "after_server_stop"),
         ],
     )
@@ -72,6 +76,13 @@ async def _settle(app: Any, *_: object) -> None:
         )
     gc.collect()
     gc.freeze()
+
+
+async def _give_notice(app: Any, *_: object) -> None:
+    """Take no more turns and say so, as long as it takes every gateway to see it; turns under way go on."""
+    app.ctx.is_ending = True
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = TURN_SECONDS
+    await asyncio.sleep(NOTICE_SECONDS)
 
 
 async def _end(app: Any, *_: object) -> None:

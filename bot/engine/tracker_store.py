@@ -50,7 +50,7 @@ class ConversationTrackerStore(TrackerStore):
                 return live
             self._live.pop(sender_id, None)  # a turn of it failed, or another replica went on
             rows = await self._rows.last(sender_id, TURNS_KEPT + 1)
-            current_fence(sender_id, max((row.fence for row in rows), default=0), "no")
+            current_fence(sender_id, rows[-1].fence if rows else 0, "no")
             return self._keep(self._tracker(sender_id, rows)) if rows else None
         except Exception as problem:
             raise TurnAborted("database_down", "no") from problem
@@ -110,7 +110,7 @@ class ConversationTrackerStore(TrackerStore):
 
     def _tracker(self, sender_id: str, rows: list[TurnRow]) -> LiveTracker:
         """Return what `rows` say, from the latest session on; the first of more than are kept only for what it left."""
-        tracker, fence = LiveTracker(sender_id, self.domain), max(row.fence for row in rows)
+        tracker = LiveTracker(sender_id, self.domain)
         begins = max((index for index, row in enumerate(rows) if row.begins), default=None)
         if begins is not None:
             rows = rows[begins:]
@@ -120,8 +120,8 @@ class ConversationTrackerStore(TrackerStore):
         for row in rows:
             for event in json.loads(row.events):
                 tracker.update(as_event(event))
-        tracker.version, tracker.fence = rows[-1].seq, fence
-        tracker.end_turn()
+            tracker.end_turn()
+        tracker.version, tracker.fence = rows[-1].seq, rows[-1].fence
         return tracker
 
 

@@ -37,7 +37,7 @@ _APPEND = (
     "INSERT INTO turn (conversation, seq, message, begins, fence, events, left_behind) "
     "VALUES ({0}, {1}, {2}, {3}, {4}, {5}, {6})"
 )
-_LATEST = "SELECT max(seq), max(fence) FROM turn WHERE conversation = {0}"
+_LATEST = "SELECT seq, fence FROM turn WHERE conversation = {0} ORDER BY seq DESC LIMIT 1"
 _TURN = "SELECT conversation, seq, message, begins, fence, events, left_behind FROM turn "
 _LAST = _TURN + "WHERE conversation = {0} ORDER BY seq DESC LIMIT {1}"
 _OF_MESSAGE = _TURN + "WHERE conversation = {0} AND message = {1} ORDER BY seq DESC LIMIT 1"
@@ -81,7 +81,7 @@ class TurnRows(Protocol):
         """Store a turn, durably; raise `TurnTaken`."""
 
     async def latest(self, conversation: str) -> tuple[int, int]:
-        """Return the number of the newest turn and the highest fence, 0 and 0 where there is none."""
+        """Return the number of the newest turn and its fence, the highest; 0 and 0 where there is none."""
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         """Return the newest turns, oldest first."""
@@ -118,8 +118,7 @@ class SqliteRows:
         await done
 
     async def latest(self, conversation: str) -> tuple[int, int]:
-        seq, fence = self._read().execute(_in_sqlite(_LATEST), (conversation,)).fetchone()
-        return seq or 0, fence or 0
+        return self._read().execute(_in_sqlite(_LATEST), (conversation,)).fetchone() or (0, 0)
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         found = self._read().execute(_in_sqlite(_LAST), (conversation, -1 if most is None else most))
@@ -212,8 +211,8 @@ class PostgresRows:
             raise TurnTaken from problem
 
     async def latest(self, conversation: str) -> tuple[int, int]:
-        seq, fence = await self._ask("fetchrow", _in_postgresql(_LATEST), conversation)
-        return seq or 0, fence or 0
+        found = await self._ask("fetchrow", _in_postgresql(_LATEST), conversation)
+        return tuple(found) if found else (0, 0)
 
     async def last(self, conversation: str, most: int | None) -> list[TurnRow]:
         found = await self._ask("fetch", _in_postgresql(_LAST), conversation, most)

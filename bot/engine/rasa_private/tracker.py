@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from typing import Any
 
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.events import (
@@ -41,6 +42,11 @@ class LiveTracker(DialogueStateTracker):
         self.unsaved: list[Event] = []
         self._states: deque[State] = deque(maxlen=STATES_KEPT)
         self._now: State | None = None
+        self._applied: list[Event] | None = None
+        self._rewritten = 0  # how many of the events make others not count
+        self._said = 0  # messages of the customer since it is live
+        self._left: deque[tuple[int, list[Event]]] = deque([(0, [])], TURNS_KEPT + 1)  # after so many of them
+        self._shares_slots = False
         super().__init__(sender_id, domain.slots)
 
     def update(self, event: Event, domain: Domain | None = None) -> None:
@@ -48,9 +54,19 @@ class LiveTracker(DialogueStateTracker):
             self._states.append(self.state())
         elif isinstance(event, _BEGINS):
             self._states.clear()
-        self._now = None
+        elif isinstance(event, _REWRITES):
+            self._rewritten += 1
+        elif isinstance(event, UserUttered):
+            self._said += 1
+        self._now = self._applied = None
         super().update(event, domain)
         self.unsaved.append(event)
+
+    def applied_events(self) -> list[Event]:
+        """As Rasa's, made once for each event and not for each question."""
+        if self._applied is None:
+            self._applied = super().applied_events()
+        return self._applied
 
     def state(self) -> State:
         """Return what the rules see of this moment."""
@@ -60,43 +76,64 @@ class LiveTracker(DialogueStateTracker):
 
     def latest_states(self, most: int) -> list[State]:
         """Return the states before the latest actions and that of now, at most so many, as Rasa would from the history."""
-        if any(isinstance(event, _REWRITES) for event in self.events):
+        if self._rewritten:
             states: list[State] = self.past_states(self.domain)
             return states[-most:]
         return [*self._states, self.state()][-most:]
 
     def copy(self) -> LiveTracker:
-        """Return a twin that goes its own way from here; nothing is replayed."""
+        """Return a twin that goes its own way from here; nothing is replayed, and slots are copied when one is set."""
+        self._shares_slots = True
         twin: LiveTracker = copy.copy(self)
         twin.events = deque(self.events)
         twin.unsaved = []
         twin._states = deque(self._states, self._states.maxlen)
-        twin.slots = {name: copy.copy(slot) for name, slot in self.slots.items()}
         twin.active_loop = copy.copy(self.active_loop)
         return twin
+
+    def _set_slot(self, key: str, value: Any) -> None:
+        self._own_slots()
+        super()._set_slot(key, value)
+
+    def _reset_slots(self) -> None:
+        self._own_slots()
+        super()._reset_slots()
+
+    def _own_slots(self) -> None:
+        if self._shares_slots:
+            self.slots = {name: copy.copy(slot) for name, slot in self.slots.items()}
+            self._shares_slots = False
 
     def end_turn(self) -> None:
         """Forget all but the latest turns of the session; what is stored of them stays stored."""
         self.unsaved = []
+        self._left.append((self._said, left_behind(self)))
         begins = [index for index, event in enumerate(self.events) if isinstance(event, _BEGINS)]
         turns = [index for index, event in enumerate(self.events) if isinstance(event, UserUttered)]
         if begins and len([turn for turn in turns if turn > begins[-1]]) <= TURNS_KEPT:
-            for _ in range(begins[-1]):
-                self.events.popleft()
+            self._forget(begins[-1])
         elif len(turns) > TURNS_KEPT:
-            self._leave([self.events.popleft() for _ in range(turns[-TURNS_KEPT] - 1)])  # to its `action_listen`
+            left = dict(self._left).get(self._said - TURNS_KEPT)
+            if left is not None:
+                self._forget(turns[-TURNS_KEPT] - 1)  # to its `action_listen`
+                self._put_in_front(left)
 
     def begin_with(self, left: list[Event]) -> None:
-        """Put in front what older turns left behind: slots, and the loop that is active."""
+        """Stand where older turns have left it: slots, and the loop that is active."""
         for event in left:
             event.apply_to(self)
-        self.events.extendleft(reversed(left))
+        self._left[-1] = (self._said, left)
+        self._put_in_front(left)
 
-    def _leave(self, forgotten: list[Event]) -> None:
-        before = DialogueStateTracker(self.sender_id, self.domain.slots)
-        for event in forgotten:
-            event.apply_to(before)
-        self.events.extendleft(reversed(left_behind(before)))
+    def _forget(self, count: int) -> None:
+        for _ in range(count):
+            self._rewritten -= isinstance(self.events.popleft(), _REWRITES)
+        self._applied = None
+
+    def _put_in_front(self, left: list[Event]) -> None:
+        self.events.extendleft(reversed(left))
+        self._rewritten += sum(isinstance(event, _REWRITES) for event in left)
+        self._applied = None
 
 
 def left_behind(tracker: DialogueStateTracker) -> list[Event]:

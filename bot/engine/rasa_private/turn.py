@@ -53,6 +53,9 @@ class TurnProcessor(MessageProcessor):
     async def run_anonymization_pipeline(self, tracker: DialogueStateTracker) -> None:
         """Rasa asks its plug-ins and reads the tracker once more; ours has no plug-in, and redacts when it stores."""
 
+    def _check_for_unseen_features(self, parse_data: dict[str, Any]) -> None:
+        """Rasa compares the whole domain with an empty one first; ours names all that the model can find, and a test sees to it."""
+
     @staticmethod
     def _log_slots(tracker: DialogueStateTracker) -> None:
         """Rasa writes every slot to the debug log; ours holds nothing that a log may have."""
