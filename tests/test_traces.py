@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bot import traces
 from bot.contracts import trace
-
-
-class Collector:
-    """A real HTTP server that reads what OpenTelemetry sends."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        bodies = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                bodies.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                return None
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/traces"
-
-    def spans(self) -> list[tuple[str, str, str, str]]:
-        """Return (name, trace, span, parent) of all that came."""
-        found = []
-        for body in self.bodies:
-            told = ExportTraceServiceRequest.FromString(body)
-            for of in told.resource_spans:
-                for scope in of.scope_spans:
-                    for s in scope.spans:
-                        found.append((s.name, s.trace_id.hex(), s.span_id.hex(), s.parent_span_id.hex()))
-        return found
+from tests.collector import Collector
 
 
 @pytest.fixture
@@ -68,11 +32,11 @@ def test_spans_of_two_processes_are_one_trace(collector: Collector) -> None:
         pass
     assert traces._tracer
     traces._tracer.span_processor.force_flush()  # type: ignore[attr-defined]
-    told = {name: (number_, span, parent) for name, number_, span, parent in collector.spans()}
-    assert {number_ for number_, _, _ in told.values()} == {number}
-    assert told["engine"][2] == told["turn"][1]
-    assert told["engine turn"][2] == told["engine"][1]
-    assert after.split("-")[2] == told["turn"][1]
+    told = {span.name: span for span in collector.spans()}
+    assert {span.trace for span in told.values()} == {number}
+    assert told["engine"].parent == told["turn"].id
+    assert told["engine turn"].parent == told["engine"].id
+    assert after.split("-")[2] == told["turn"].id
 
 
 def test_a_span_ends_where_its_block_fails(collector: Collector) -> None:
@@ -82,7 +46,7 @@ def test_a_span_ends_where_its_block_fails(collector: Collector) -> None:
         raise ValueError("demo")
     assert traces._tracer
     traces._tracer.span_processor.force_flush()  # type: ignore[attr-defined]
-    assert [name for name, *_ in collector.spans()] == ["turn"]
+    assert [span.name for span in collector.spans()] == ["turn"]
 
 
 def test_nothing_is_sent_where_no_collector_is_named(collector: Collector) -> None:
