@@ -43,7 +43,13 @@ def span(name: str, **attributes: str) -> Iterator[None]:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     parent = TraceContextTextMapPropagator().extract(trace.header())
-    with _tracer.start_as_current_span(name, context=parent, attributes=attributes) as begun:
+    with _tracer.start_as_current_span(
+        name,
+        context=parent,
+        attributes=attributes,
+        record_exception=False,  # its text may quote a customer
+        set_status_on_exception=False,
+    ) as begun:
         here, before = begun.get_span_context(), trace.header()
         trace.enter_span(format_trace_id(here.trace_id), format_span_id(here.span_id))
         try:

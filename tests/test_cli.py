@@ -74,10 +74,10 @@ def test_no_verb_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_process_is_an_error(tmp_path: Path) -> None:
-    assert anxin(tmp_path, "serve", "engine").returncode == 2
+    assert anxin(tmp_path, "serve", "desk").returncode == 2
 
 
-@pytest.mark.parametrize("verb", ["outbox", "demo", "bench"])
+@pytest.mark.parametrize("verb", ["outbox", "demo", "talk"])
 def test_a_wrong_setting_is_one_line_and_an_error(tmp_path: Path, verb: str) -> None:
     done = anxin(tmp_path, verb, ANXIN_MODE="wrong")
     assert (done.returncode, done.stdout) == (2, "")
@@ -236,9 +236,8 @@ def test_a_database_of_a_newer_version_is_one_sentence_and_an_error(tmp_path: Pa
 # --- what needs the others ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["bench", "talk"])
-def test_without_a_gateway_a_client_says_how_to_start_it(tmp_path: Path, verb: str) -> None:
-    done = anxin(tmp_path, verb, ANXIN_GATEWAY_PORT="1")
+def test_without_a_gateway_a_client_says_how_to_start_it(tmp_path: Path) -> None:
+    done = anxin(tmp_path, "talk", ANXIN_GATEWAY_PORT="1")
     assert done.returncode == 1
     assert "does not answer" in done.stdout + done.stderr
     assert "make run" in done.stdout + done.stderr
@@ -265,7 +264,7 @@ CANARIES = {
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("outbox",), ("demo",), ("demo", "--reset"), ("serve", "gateway"), ("serve", "actions"), ("bench",)],
+    [("--help",), ("outbox",), ("demo",), ("demo", "--reset"), ("serve", "gateway"), ("serve", "actions"), ("bench", "security", "--help")],
 )
 def test_no_command_prints_a_password_of_the_settings(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     # There is no such database and no driver for it: the commands fail, and must not say with which password.

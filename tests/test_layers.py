@@ -26,7 +26,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bot.logs": ("bot.contracts",),
     "bot.metrics": (),
     "bot.traces": ("bot.contracts",),
-    "bot.bench_turns": ("bot.rig", "bot.settings", "bot.turns_bench"),
+    "bot.bench_load": ("bot.settings", "bot.training", "bot.turns_bench"),
+    "bot.bench_turns": ("bot.settings", "bot.training", "bot.turns_bench"),
     "bot.turns_bench": ("actions.bootstrap", "bot.content", "bot.contracts", "bot.rig", "bot.settings", "bot.training"),
     "bot.bench_security": ("actions.bootstrap", "bot.contracts", "bot.rig", "bot.settings"),
     "bot.rig": ("actions.security", "actions.storage", "bot.cli", "bot.contracts", "bot.settings"),
@@ -51,7 +52,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "actions": ("bot.contracts", "bot.content.flows", "bot.content.institutions", "bot.metrics", "bot.traces"),
     "actions.security": (),
     "actions.storage": ("bot.contracts",),
-    "actions.services": ("actions.security", "actions.storage", "bot.contracts.link"),  # what a notice says of itself
+    # What a notice says of itself; and how a failure is logged.
+    "actions.services": ("actions.security", "actions.storage", "bot.contracts.failures", "bot.contracts.link"),
     "actions.adapters": ("actions.security", "actions.services.ports", "actions.storage"),
     "actions.bootstrap": ("actions", "bot.contracts", "bot.content.institutions", "bot.settings"),
 }

@@ -19,6 +19,7 @@ from actions.services.pending_acts import Act, PendingActs
 from actions.services.ports import CoreSystem, Customer
 from actions.services.protection import refuse_protected
 from actions.storage.clock import db_now
+from actions.storage.locks import hold
 from actions.storage.models import ChallengeRecord
 
 PURPOSE = "reissue_password"
@@ -77,6 +78,7 @@ class PasswordReissue:
         `code`: the one it is asked for with now, maybe not the first; spent too, so that it is no second reissue.
         """
         with self._pending.asked(act), self._decisions.begin(PURPOSE, act.account, actor) as decision:
+            hold(decision.session, f"command {act.key}")  # the same twice at once: the second finds the receipt
             if code not in ("", act.key):
                 used = decision.session.get_one(ChallengeRecord, code, with_for_update=True)
                 used.spent_at = decision.now()

@@ -20,6 +20,7 @@ from actions.services.notices import Notices
 from actions.services.pending_acts import Act, PendingActs
 from actions.services.ports import CoreSystem
 from actions.services.protection import refuse_protected
+from actions.storage.locks import hold
 from actions.storage.models import ChallengeRecord, Identification, LedgerEntry
 
 PURPOSE = "unlock_password"
@@ -73,6 +74,7 @@ class PasswordUnlock:
     def go_on(self, act: Act, actor: str = SYSTEM) -> str:
         """Do what was written down, if the core system has not done it already; the receipt, or refusals as above."""
         with self._pending.asked(act), self._decisions.begin(PURPOSE, act.account, actor) as decision:
+            hold(decision.session, f"command {act.key}")  # the same twice at once: the second finds the receipt
             if receipt := self._ledger.repeated(decision.session, act.command):
                 self._pending.forget(decision.session, act)
                 decision.done(receipt)

@@ -20,16 +20,31 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from actions.security.errors import AccountProtected, CoreAnswerAwaited, CoreOutcomeUnknown, CoreUnavailable, Refusal
+from actions.security.errors import (
+    AccountProtected,
+    CoreAnswerAwaited,
+    CoreOutcomeUnknown,
+    CoreUnavailable,
+    Refusal,
+    ReissueNoCertificate,
+    UnlockDoneToday,
+    UnlockNoCertificate,
+    UnlockNotLocked,
+    UnlockSuspended,
+)
 from actions.security.ledger import Command
 from actions.services.decisions import SYSTEM, Decision, Decisions
 from actions.services.ports import CoreSystem
 from actions.storage.locks import insert_if_new
 from actions.storage.models import PendingAct as Row
+from bot.contracts.failures import described
 
 FIRST_AGAIN = timedelta(seconds=10)  # whoever asked has an answer by then, or has none
 LONGEST_PAUSE = timedelta(minutes=10)
 GIVEN_UP_AFTER = timedelta(days=1)
+
+# What a core answers to an act that it has not done, and the day's unlock that is told of already.
+_OF_THE_CORE = (UnlockSuspended, UnlockNotLocked, UnlockNoCertificate, ReissueNoCertificate, UnlockDoneToday)
 
 logger = logging.getLogger(__name__)
 
@@ -95,12 +110,9 @@ class PendingActs:
             yield
         except CoreOutcomeUnknown:
             raise CoreAnswerAwaited from None
-        except (CoreUnavailable, AccountProtected):  # says nothing of an earlier time
-            if not act.again:
+        except Refusal as refusal:
+            if not act.again or isinstance(refusal, _OF_THE_CORE):  # what is ours says nothing of an earlier time
                 self._forget_at_once(act)
-            raise
-        except Refusal:
-            self._forget_at_once(act)
             raise
 
     def forget(self, session: Session, act: Act) -> None:
@@ -119,6 +131,9 @@ class PendingActs:
                 continue
             except Refusal:
                 pass
+            except Exception as problem:  # of this one: the others are asked all the same
+                logger.error("An act could not be asked for again: %s", described(problem))
+                continue
             answered += 1
         return answered
 

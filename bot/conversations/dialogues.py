@@ -41,11 +41,13 @@ def purge(url: str, days: int | None, now: datetime, dry_run: bool) -> Purged:
 
 
 def _delete_batch(engine: Engine, before: object) -> int:
-    with engine.begin() as connection:
+    """Look without a lock, for it takes long; delete with one, for that takes none."""
+    with engine.execution_options(reads=True).connect() as connection:
         silent = connection.execute(text(f"{_SILENT} LIMIT {BATCH}"), {"before": before}).scalars().all()
+    with engine.begin() as connection:
         for conversation in silent:
             connection.execute(text(_OLD), {"of": conversation, "before": before})
-        return len(silent)
+    return len(silent)
 
 
 def _written(engine: Engine, moment: datetime) -> object:

@@ -23,7 +23,9 @@ SECONDS = 2.0  # for connecting, for waiting for a connection and for a statemen
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
 _STANDS = "id, reference, institution, language, link, notice, turn_seq, awaiting, turn_mark, turn_until"
 _ACCEPT = f"""
-WITH known AS (SELECT state, fingerprint, turn FROM request WHERE conversation = $1 AND id = $2),
+WITH known AS (
+  SELECT state, fingerprint, turn, ({statements.SAID_AT}) AS said_at FROM request WHERE conversation = $1 AND id = $2
+),
 taken AS (
   UPDATE conversation SET
     turn_mark = turn_mark + 1,
@@ -33,7 +35,8 @@ taken AS (
     language = CASE WHEN EXISTS (SELECT FROM known) THEN language ELSE $8 END
   WHERE id = $1 AND turn_mark = $4 AND (turn_until <= {_NOW} OR turn_until > {_NOW} + 2 * $6::float8)
     AND CASE WHEN EXISTS (SELECT FROM known)
-      THEN EXISTS (SELECT FROM known WHERE fingerprint = $3 AND state <> 'answered') ELSE $5 END
+      THEN EXISTS (SELECT FROM known WHERE fingerprint = $3 AND state <> 'answered' AND ($5 OR said_at = turn_seq))
+      ELSE $5 END
   RETURNING {_STANDS}, last_seq
 ),
 asked AS (
@@ -44,7 +47,7 @@ said AS (
   INSERT INTO message (conversation, seq, sender, text, language, buttons, request, at)
   SELECT id, last_seq, 'customer', $7, language, '[]', $2, $10 FROM taken WHERE NOT EXISTS (SELECT FROM known)
 )
-SELECT stands.*, {_NOW} AS now, known.state, known.fingerprint, known.turn AS known_turn
+SELECT stands.*, {_NOW} AS now, known.state, known.fingerprint, known.turn AS known_turn, known.said_at
 FROM (
   SELECT {_STANDS}, true AS taken FROM taken
   UNION ALL

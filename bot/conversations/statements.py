@@ -19,7 +19,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, 0)
 """
 FIND = f"SELECT {_CONVERSATION} FROM conversation WHERE token_hash = $1"  # noqa: S608  # constants only, here and below
 READ = f"SELECT {_CONVERSATION}, turn_until FROM conversation WHERE id = $1"  # noqa: S608
-KNOWN = "SELECT state, fingerprint, turn AS known_turn FROM request WHERE conversation = $1 AND id = $2"
+SAID_AT = "SELECT max(seq) FROM message WHERE conversation = $1 AND request = $2 AND sender = 'customer'"
+KNOWN = f"""
+SELECT state, fingerprint, turn AS known_turn, ({SAID_AT}) AS said_at FROM request WHERE conversation = $1 AND id = $2
+"""  # noqa: S608  # constants only
 NOTE = "UPDATE request SET turn = $3 WHERE conversation = $1 AND id = $2"
 MESSAGE = f"SELECT {_MESSAGE} FROM message WHERE conversation = $1 AND seq = $2"  # noqa: S608
 ANSWERS = f"""
@@ -103,7 +106,8 @@ def judged(row: Row, known: Row | None, mark: int, received: Received, now: floa
         return "waiting"
     if row["turn_mark"] != mark:
         return "stale"
-    return "taken" if known or received.is_current else "not_current"
+    is_latest = known is not None and known["said_at"] == row["turn_seq"]  # nothing was said since it failed
+    return "taken" if received.is_current or is_latest else "not_current"
 
 
 def last_ask(asks: Sequence[dict[str, Any] | None]) -> str | None:

@@ -49,7 +49,7 @@ class Received:
     text: str
     language: str
     turn: dict[str, Any] | None  # None: not known yet (a secret on its way to the vault)
-    is_current: bool = True  # False: what it answers is over; it is taken only if it is known already
+    is_current: bool = True  # False: what it answers is over; taken only again, and while it is the latest message
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ answers 503 and leaves the dialogue where it was; a failure is never an empty 20
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -28,7 +29,8 @@ from bot.contracts.signing import SignatureCheck, Unsigned
 from bot.contracts.turn import SIGN_TURNS, TURN_PATH, BotMessage, TurnAnswer, TurnRefused, parse_payload
 from bot.engine.importer import FALLBACK_INTENT
 from bot.engine.metrics import CONFLICTS, REFUSED, TURNS, engine_metrics
-from bot.engine.rasa_private import TrackerMoved, TurnAborted, begin_turn
+from bot.engine.rasa_private import TrackerMoved, TurnAborted, begin_turn, told_done
+from bot.engine.tracker_store import taking
 from bot.engine.understanding.follow_up import follows, may_follow
 from bot.metrics import CONTENT_TYPE, Metrics
 from bot.settings import read_settings
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 CHANNEL_NAME = "gateway"
 MAX_BODY_BYTES = 16 * 1024
 MAX_TEXT = 2000
+LONGEST_TURN_SECONDS = 10.0
 RANKED = 5  # intents of a message that the dialogue keeps: as many as can be offered, and a few
 
 OnMessage = Callable[[UserMessage], Awaitable[Any]]
@@ -62,6 +65,17 @@ class GatewayChannel(InputChannel):
         metrics = engine_metrics()
         seconds = metrics.seconds("anxin_turn_seconds", "a turn, from its call to its answer")
         waited = metrics.seconds("anxin_lock_wait_seconds", "waiting for the turn before in the same conversation")
+
+        running: set[asyncio.Task[HTTPResponse]] = set()
+
+        async def timed(call: dict[str, Any], agent: Agent) -> HTTPResponse:
+            with seconds.time(), span("engine turn"):
+                return await _turn(call, agent, metrics)
+
+        @blueprint.listener("before_server_stop")
+        async def finish(*_: object) -> None:
+            if running:
+                await asyncio.wait(running, timeout=LONGEST_TURN_SECONDS)
 
         @blueprint.get("/healthz")
         async def healthz(request: Request) -> HTTPResponse:
@@ -94,8 +108,11 @@ class GatewayChannel(InputChannel):
             if agent.lock_store.waited is not waited.observe:
                 agent.lock_store.waited = waited.observe
             trace.enter(request.headers.get(trace.HEADER))
-            with seconds.time(), span("engine turn"):
-                return await _turn(call, agent, metrics)
+            # To its end, though the caller go: a turn that was cut could leave its row on the way, and another begin.
+            task = asyncio.create_task(timed(call, agent))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            return await asyncio.shield(task)
 
         @blueprint.on_response
         async def leave(request: Request, _: HTTPResponse) -> None:
@@ -124,8 +141,9 @@ async def _turn(call: dict[str, Any], agent: Agent, metrics: Metrics) -> HTTPRes
                 output.messages.clear()
                 parse = await _taken(call, agent, output, again=True)
     except TurnAborted as aborted:
-        logger.warning("A turn was refused: %s, done: %s.", aborted.error, aborted.done)
-        return _refused(metrics, TurnRefused(error=aborted.error, done=aborted.done))
+        done = told_done(aborted)
+        logger.warning("A turn was refused: %s, done: %s.", aborted.error, done)
+        return _refused(metrics, TurnRefused(error=aborted.error, done=done))
     except Exception as problem:
         # The type and the place only: the text of an exception may quote the customer.
         logger.error("A turn failed with %s.", described(problem))
@@ -139,7 +157,7 @@ async def _taken(call: dict[str, Any], agent: Agent, output: CollectedMessages, 
     with span("understand"):
         message = await _user_message(call, agent, output)
     if not (again and await _answered_before(message, agent, output)):
-        with span("dialogue"):
+        with span("dialogue"), taking(message.message_id):
             await agent.processor.handle_message(message)
     return None if call.get("payload") else message.parse_data
 

@@ -81,7 +81,12 @@ def current_fence(conversation: str, stored: int = 0, done: Done = "unknown") ->
         return None
     if stored > locked.turn.fence:
         locked.turns.number_above(stored)
-        raise TurnAborted("busy", done)
+        raise TurnAborted(_lost(done), done)
     if time.monotonic() >= locked.turn.until:
-        raise TurnAborted("busy", done)
+        raise TurnAborted(_lost(done), done)
     return locked.turn.fence
+
+
+def _lost(done: Done) -> str:
+    """Return how a lost turn is called: "busy" promises that nothing was done."""
+    return "busy" if done == "no" else "database_down"

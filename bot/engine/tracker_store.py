@@ -3,16 +3,20 @@
     turn(conversation, seq)   the events of one turn, and what stood in the tracker before the row that follows
 
 Rows are only appended. Two that write the same turn want the same key, and the database lets one of them: the other
-acted on an old tracker (`TrackerMoved`), reads anew and tries again. Who lost its lock meanwhile is told by its fence. Live trackers are kept by conversation; one is used
-only while the database has nothing newer. A database error ends the turn and is told; it is never "no such conversation"
-(Rasa's own wrapper would make it that, P12).
+acted on an old tracker (`TrackerMoved`), reads anew and tries again. Who lost its lock meanwhile is told by its fence.
+A message is taken once: an engine that stood still may find one that its customer has sent again, and another engine has
+answered. That is seen before anything is done, in the latest turns; older ones keep it out when it is written.
+Live trackers are kept by conversation; one is used only while the database has nothing newer. A database error ends the
+turn and is told; it is never "no such conversation" (Rasa's own wrapper would make it that, P12).
 """
 
 from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from rasa.core.brokers.broker import EventBroker
@@ -30,6 +34,18 @@ from bot.settings import read_settings
 
 LIVE_TRACKERS = 2000
 
+_new: ContextVar[str | None] = ContextVar("new", default=None)  # the message that is being taken, if not known as taken
+
+
+@contextmanager
+def taking(message: str) -> Iterator[None]:
+    """Take a message for the first time; who then reads a tracker that has it already gets `TrackerMoved`."""
+    before = _new.set(message)
+    try:
+        yield
+    finally:
+        _new.reset(before)
+
 
 class ConversationTrackerStore(TrackerStore):
     """Named in endpoints.yml."""
@@ -43,6 +59,12 @@ class ConversationTrackerStore(TrackerStore):
 
     async def retrieve(self, sender_id: str) -> LiveTracker | None:
         """Return the tracker as it stands in the database, live if it is known here; raise `TurnAborted`."""
+        tracker = await self._retrieved(sender_id)
+        if tracker and _new.get() and any(_is_said(event, _new.get()) for event in tracker.events):
+            raise TrackerMoved
+        return tracker
+
+    async def _retrieved(self, sender_id: str) -> LiveTracker | None:
         live = self._live.get(sender_id)
         try:
             if live and not live.unsaved and await self._rows.latest(sender_id) == (live.version, live.fence):
@@ -123,6 +145,10 @@ class ConversationTrackerStore(TrackerStore):
             tracker.end_turn()
         tracker.version, tracker.fence = rows[-1].seq, rows[-1].fence
         return tracker
+
+
+def _is_said(event: Event, message: str | None) -> bool:
+    return isinstance(event, UserUttered) and event.message_id == message
 
 
 def _row(tracker: LiveTracker, fence: int) -> TurnRow:

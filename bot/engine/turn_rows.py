@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS turn (
   PRIMARY KEY (conversation, seq)
 )
 """
+# A message has one turn, also where it comes twice at once or the first try of it comes last.
+_ONCE = "CREATE UNIQUE INDEX IF NOT EXISTS turn_message ON turn (conversation, message)"
 # {0}, {1}: how the database writes its parameters.
 _APPEND = (
     "INSERT INTO turn (conversation, seq, message, begins, fence, events, left_behind) "
@@ -55,7 +57,7 @@ def _in_postgresql(statement: str) -> str:
 
 
 class TurnTaken(Exception):
-    """The conversation has a turn of this number already."""
+    """The conversation has a turn of this number, or of this message, already."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class SqliteRows:
         try:
             sqlite.prepare(connection)
             connection.execute(_TABLE.format(time="REAL", now="((julianday('now') - 2440587.5) * 86400.0)"))
+            connection.execute(_ONCE)
         except BaseException:
             connection.close()
             raise
@@ -252,6 +255,7 @@ class PostgresRows:
                     async with pool.acquire() as connection, connection.transaction():
                         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('anxin turn'))")
                         await connection.execute(_TABLE.format(time="TIMESTAMPTZ", now="now()"))
+                        await connection.execute(_ONCE)
                 except BaseException:
                     pool.terminate()
                     raise

@@ -46,6 +46,7 @@ def _serve_conversations(app: Sanic) -> None:
         language = body.get("language") or (told.language if told else pages.preferred_language(accepted(request)))
         request.ctx.institution, request.ctx.language = institution, language
         parts.rates.opening(address_of(request, parts.proxies))
+        parts.gate.check_room()
         notice = told.reference if told else ""
         conversation, token = await from_log(parts.log.open(institution, language, bool(link), notice))
         parts.known.add(token, conversation)
@@ -63,6 +64,7 @@ def _serve_messages(app: Sanic) -> None:
         if sum(given is not None for given in (text, button, language)) != 1:
             raise Problem("bad_request")
         ongoing = await _conversation(request)
+        parts.rates.message(address_of(request, parts.proxies), ongoing.conversation.id)
         if language is not None:
             if language not in LANGUAGES:
                 raise Problem("bad_request")
@@ -79,7 +81,9 @@ def _serve_messages(app: Sanic) -> None:
         if body["kind"] not in KINDS:
             raise Problem("bad_request")
         id_, value = bodies.id_of(body), bodies.string(body["value"], MAX_LENGTH)
-        return await _taken(request, await _conversation(request), parts.reader.secret(id_, body["kind"], value))
+        ongoing = await _conversation(request)
+        parts.rates.message(address_of(request, parts.proxies), ongoing.conversation.id)
+        return await _taken(request, ongoing, parts.reader.secret(id_, body["kind"], value))
 
 
 def _serve_reading(app: Sanic) -> None:
@@ -137,7 +141,6 @@ async def _button(parts: Parts, ongoing: Ongoing, id_: str, given: str) -> Read:
 
 async def _taken(request: Request, ongoing: Ongoing, read: Read) -> HTTPResponse:
     parts: Parts = request.app.ctx.parts
-    parts.rates.message(address_of(request, parts.proxies), ongoing.conversation.id)
     with request.app.ctx.metrics.turn(), span("turn", institution=ongoing.conversation.institution):
         said: list[Message] = await parts.turns.take(ongoing, read)
     return json_response({"messages": [shown(parts.button_key, message, None) for message in said]})
@@ -154,6 +157,8 @@ def _begin(request: Request, allowed: set[str], needed: set[str]) -> tuple[Parts
 async def known(request: Request) -> Ongoing | None:
     """Return the browser's conversation, if it has one."""
     token, parts = sessions.token_of(request), request.app.ctx.parts
+    if token:
+        parts.rates.reading(address_of(request, parts.proxies))
     found: Ongoing | None = await parts.known.find(token) if token else None
     return found
 

@@ -42,7 +42,7 @@ def opening(body: dict[str, Any], institutions: Collection[str]) -> tuple[str, s
         raise Problem("bad_request")
     if "language" in body and body["language"] not in LANGUAGES:
         raise Problem("bad_request")
-    if link is not None and not (isinstance(link, str) and len(link) <= MAX_TEXT):
+    if "link" in body and not (isinstance(link, str) and len(link) <= MAX_TEXT):
         raise Problem("bad_request")
     return institution, link
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from sanic import Request
 
@@ -35,6 +35,7 @@ class Limits:
     messages_of_a_conversation: Rate = Rate(20, 30)
     messages_of_an_address: Rate = Rate(200, 600)
     conversations_of_an_address: Rate = Rate(60, 60)
+    reads_of_an_address: Rate = Rate(1000, 6000)  # each may cost a look into the database
     turns_at_once: int = 64
     turns_waiting: int = 448
 
@@ -67,10 +68,15 @@ class Rates:
         self._by_conversation = Throttle(limits.messages_of_a_conversation)
         self._by_address = Throttle(limits.messages_of_an_address)
         self._opened = Throttle(limits.conversations_of_an_address)
+        self._read = Throttle(limits.reads_of_an_address)
 
     def opening(self, address: str | None) -> None:
         if address:
             self._opened.take(address)
+
+    def reading(self, address: str | None) -> None:
+        if address:
+            self._read.take(address)
 
     def message(self, address: str | None, conversation: str) -> None:
         if address:
@@ -91,10 +97,14 @@ class Gate:
     def waiting(self) -> int:
         return self._inside - self._under_way
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
+    def check_room(self) -> None:
+        """Return if one more may enter; raise `overloaded`."""
         if self._inside >= self._most:
             raise Problem("overloaded")
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        self.check_room()
         self._inside += 1
         try:
             yield
@@ -125,24 +135,36 @@ def address_of(request: Request, proxies: Sequence[IPv4Network | IPv6Network]) -
 
     `X-Forwarded-For` counts from its end, and only as far as those who wrote it are proxies of ours.
     """
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
-    address = request.ip
+    told = ",".join(request.headers.getall("x-forwarded-for", []))  # each proxy may have added a line of its own
+    hops = [_without_port(hop.strip()) for hop in told.split(",")]
+    address, is_told = request.ip, False
     while hops and _is_in(address, proxies):
-        address = hops.pop() or address
+        hop = hops.pop()
+        address, is_told = (hop, True) if hop else (address, is_told)
     try:
-        found = ip_address(address)
+        found = _unmapped(address)
     except ValueError:
         return "unknown"  # all of them together
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
+    if found.is_loopback and not is_told:
         return None
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
+def _without_port(hop: str) -> str:
+    """Return the address in `203.0.113.9:5123` or `[2001:db8::9]:5123`, as some proxies write it."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+def _unmapped(address: str) -> IPv4Address | IPv6Address:
+    found = ip_address(address)
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
 def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     try:
-        found = ip_address(address)
+        found = _unmapped(address)
     except ValueError:
         return False
     return any(found in network for network in networks)

@@ -51,10 +51,13 @@ class Turns:
     async def greet(self, conversation: Conversation) -> list[Message]:
         """Return the engine's first words as logged; raise `no_greeting` where it is down."""
         request = _request(conversation, f"greeting-{conversation.id}", {"payload": "/greet"}, again=False)
-        try:
-            answer = await self._engine.turn(request)
-        except CallFailed as failed:
-            raise Problem("no_greeting") from failed
+        until = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        with self._gate.entered():
+            async with self._gate.turn(until - LEAST_TURN_SECONDS):
+                try:
+                    answer = await self._engine.turn(request, _left(until))
+                except CallFailed as failed:
+                    raise Problem("no_greeting") from failed
         return await from_log(self._log.say(conversation.id, _said(answer)))
 
     def _ended(self, task: asyncio.Task[list[Message]]) -> None:
@@ -121,17 +124,16 @@ class Turns:
         return answered.messages
 
     async def _ask(self, taken: Conversation, incoming: Incoming, accepted: Accepted, until: float) -> TurnAnswer:
-        clock, turn = asyncio.get_running_loop().time, accepted.turn
+        turn = accepted.turn
         if turn is None and incoming.secret:
             kind, value = incoming.secret
-            left = until - LEAST_TURN_SECONDS - clock()
             with span("vault"):
-                reference = await self._actions.put_secret(taken.id, kind, value, left)
+                reference = await self._actions.put_secret(taken.id, kind, value, _left(until) - LEAST_TURN_SECONDS)
             turn = {"payload": payload("inform", **{ENTITIES[kind]: reference})}
             await from_log(self._log.note(taken.id, incoming.received.id, turn))
         request = _request(taken, incoming.received.id, turn or {}, accepted.again)
         with span("engine"):
-            answer = await self._engine.turn(request, until - clock())
+            answer = await self._engine.turn(request, _left(until))
         asked = {(message.get("ask") or {}).get("kind") for message in answer["messages"]}
         if asked & links.CREDENTIALS and not self._reader.trusts(taken):  # whatever a flow forgot: nobody is asked
             raise Problem("link_no_secrets")
@@ -165,6 +167,14 @@ async def _turn_of(ongoing: Ongoing, until: float) -> AsyncIterator[None]:
         yield
     finally:
         ongoing.turn.release()
+
+
+def _left(until: float) -> float:
+    """Return how many seconds are left for a turn; raise `CallFailed` where it would be begun for nobody to hear of."""
+    left = until - asyncio.get_running_loop().time()
+    if left < LEAST_TURN_SECONDS:
+        raise CallFailed("engine_down", "no")
+    return left
 
 
 def _request(conversation: Conversation, id_: str, turn: dict[str, Any], again: bool) -> TurnRequest:

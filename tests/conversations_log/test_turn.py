@@ -89,6 +89,16 @@ def test_a_step_that_is_known_is_taken_again(log: Gateway, conversation: Convers
     assert log.receive(conversation, over).outcome == "taken"
 
 
+def test_an_old_yes_that_failed_confirms_nothing_new(log: Gateway, conversation: Conversation) -> None:
+    """Pressed, failed, and pressed again after the customer has gone on: by then another question is open."""
+    yes = Received("yes", "print of yes", "是", "zh-Hant", {"payload": "/inform{}"})
+    log.fail(conversation := log.receive(conversation, yes).conversation or conversation, "yes")
+    asked = log.answer(take(log, conversation, "two"), "two", [bot("要換發密碼嗎？", "confirm")]).conversation
+    over = Received("yes", "print of yes", "是", "zh-Hant", {"payload": "/inform{}"}, is_current=False)
+    assert log.receive(asked, over).outcome == "not_current"
+    assert [m.request for m, _ in log.after(conversation.id, 0)] == ["yes", "two", "two"]
+
+
 def test_of_twenty_that_take_the_turn_at_once_one_has_it(
     log: Gateway, other: Gateway, conversation: Conversation
 ) -> None:

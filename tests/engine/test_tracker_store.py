@@ -26,7 +26,7 @@ from rasa.shared.core.events import (
 
 from bot.engine.rasa_private import TrackerMoved, TurnAborted
 from bot.engine.rasa_private.tracker import TURNS_KEPT, LiveTracker
-from bot.engine.tracker_store import LIVE_TRACKERS, ConversationTrackerStore
+from bot.engine.tracker_store import LIVE_TRACKERS, ConversationTrackerStore, taking
 from bot.rig.postgresql import PostgresServer
 
 T = TypeVar("T")
@@ -132,22 +132,45 @@ def test_twenty_at_once_are_stored_in_one_order_and_none_is_lost(
     stores = [opened() for _ in range(4)]
     run(take(stores[0], conversation, "first"))
 
-    async def until_stored(number: int) -> None:
+    async def until_stored(number: int, text: str) -> None:
         while True:
             try:
-                await take(stores[number % 4], conversation, str(number))
+                await take(stores[number % 4], conversation, text)
             except TrackerMoved:
                 await asyncio.sleep(0.001 * number)
             else:
                 return
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(until_stored(number) for number in range(4)))
+    async def all_of_them(round_: int) -> None:
+        await asyncio.gather(*(until_stored(number, f"{round_} {number}") for number in range(4)))
 
-    for _ in range(5):
-        run(all_of_them())
+    for round_ in range(5):
+        run(all_of_them(round_))
     full = run(opened().retrieve_full_tracker(conversation))
     assert len(texts(full)) == 21
+
+
+def test_a_message_is_stored_once(
+    opened: Callable[[], ConversationTrackerStore], conversation: str, run: Run[Any]
+) -> None:
+    here, there = opened(), opened()
+    run(take(here, conversation, "一"))
+    with pytest.raises(TrackerMoved):
+        run(take(there, conversation, "一"))
+    assert texts(run(there.retrieve(conversation))) == ["一"]
+
+
+@pytest.mark.parametrize("is_here", [True, False], ids=["by this engine", "by another"])
+def test_a_message_that_was_taken_before_is_seen_before_anything_is_done(
+    opened: Callable[[], ConversationTrackerStore], conversation: str, run: Run[Any], is_here: bool
+) -> None:
+    here, there = opened(), opened()
+    run(take(here, conversation, "一"))
+    run(take(here if is_here else there, conversation, "二"))
+    with taking("id of 二"), pytest.raises(TrackerMoved):
+        run(here.retrieve(conversation))
+    with taking("id of 三"):
+        assert texts(run(here.retrieve(conversation))) == ["一", "二"]
 
 
 def test_a_turn_that_failed_leaves_nothing(store: ConversationTrackerStore, conversation: str, run: Run[Any]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sanic import Request
+from sanic.compat import Header
 
 from bot.gateway import limits
 from bot.gateway.limits import Limits, Rate, Throttle, address_of
@@ -126,11 +127,13 @@ class Called:
     """As much of a request as the address needs."""
 
     ip: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Header = field(default_factory=Header)
 
 
-def address(ip: str, forwarded: str | None = None, proxies: str = "") -> str | None:
-    request = Called(ip, {"x-forwarded-for": forwarded} if forwarded is not None else {})
+def address(ip: str, forwarded: str | list[str] | None = None, proxies: str = "") -> str | None:
+    """`forwarded`: a list has each line of the header by itself."""
+    lines = [forwarded] if isinstance(forwarded, str) else forwarded or []
+    request = Called(ip, Header([("x-forwarded-for", line) for line in lines]))
     return address_of(cast(Request, request), [ip_network(p, strict=False) for p in proxies.split()])
 
 
@@ -161,12 +164,32 @@ def test_a_proxy_behind_a_proxy_is_believed() -> None:
     assert address("10.0.0.1", f"{NEIGHBOUR}, {CUSTOMER}, 10.0.0.2", "10.0.0.1 10.0.0.2") == CUSTOMER
 
 
+def test_a_line_that_a_customer_sent_before_the_proxys_own_is_not_believed() -> None:
+    assert address("10.0.0.1", ["127.0.0.1", CUSTOMER], "10.0.0.1") == CUSTOMER
+    assert address("10.0.0.1", [NEIGHBOUR, CUSTOMER], "10.0.0.1") == CUSTOMER
+
+
+def test_nobody_behind_a_proxy_is_this_machine() -> None:
+    assert address("10.0.0.1", "127.0.0.1", "10.0.0.1") == "127.0.0.1"
+
+
+def test_a_proxy_by_its_mapped_address_is_a_proxy() -> None:
+    assert address("::ffff:10.0.0.1", CUSTOMER, "10.0.0.0/24") == CUSTOMER
+
+
+@pytest.mark.parametrize(
+    ("hop", "found"), [(f"{CUSTOMER}:5123", CUSTOMER), ("[2001:db8:1:2::3]:443", "2001:db8:1:2::/64")]
+)
+def test_a_port_is_left_away(hop: str, found: str) -> None:
+    assert address("10.0.0.1", hop, "10.0.0.1") == found
+
+
 @pytest.mark.parametrize("forwarded", [None, "", " , "])
 def test_a_proxy_that_says_nothing_is_counted_itself(forwarded: str | None) -> None:
     assert address("10.0.0.1", forwarded, "10.0.0.1") == "10.0.0.1"
 
 
-@pytest.mark.parametrize("forwarded", ["x", "1.2.3", "unknown", "203.0.113.7:80", "'; --"])
+@pytest.mark.parametrize("forwarded", ["x", "1.2.3", "unknown", "203.0.113.7:80:80", "'; --"])
 def test_what_is_no_address_is_counted_together(forwarded: str) -> None:
     assert address("10.0.0.1", forwarded, "10.0.0.1") == "unknown"
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import rasa
 
 from bot.engine.rasa_private import actions, model, turn
-from bot.engine.rasa_private.actions import TrackerMoved, TurnAborted, begin_turn
+from bot.engine.rasa_private.actions import TrackerMoved, TurnAborted, begin_turn, told_done
 
 PINNED = "3.6.21"
 
-__all__ = ["PINNED", "TrackerMoved", "TurnAborted", "begin_turn", "install"]
+__all__ = ["PINNED", "TrackerMoved", "TurnAborted", "begin_turn", "install", "told_done"]
 
 
 def install() -> None:

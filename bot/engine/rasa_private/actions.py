@@ -60,6 +60,11 @@ def begin_turn() -> None:
     _acted.set(False)
 
 
+def told_done(aborted: TurnAborted) -> Done:
+    """Return what can be said of a turn that ends here: after an action has run, nobody says that nothing was done."""
+    return "unknown" if _acted.get() else aborted.done
+
+
 def install() -> None:
     RemoteAction.run = _run_remote_action
 
@@ -79,7 +84,7 @@ async def _run_remote_action(
     except ActionExecutionRejection:
         raise
     except TurnAborted as aborted:  # what an earlier action of this turn did stays done
-        raise TurnAborted(aborted.error, "unknown" if _acted.get() else aborted.done) from aborted
+        raise TurnAborted(aborted.error, told_done(aborted)) from aborted
     except Exception as problem:  # an answer that cannot be read; Rasa would go on as if it had succeeded
         raise TurnAborted("actions_down", "unknown") from problem
 

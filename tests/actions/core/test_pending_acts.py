@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from actions.background import resolve_acts
 from actions.security.secret import Secret
 from actions.services.hotline import Caller
-from actions.services.pending_acts import GIVEN_UP_AFTER
+from actions.services.pending_acts import GIVEN_UP_AFTER, Act
 from actions.storage.models import AuditEntry, LedgerEntry, Notice, PendingAct
 from tests.actions.core.town import FAULTS, Town
 from tests.actions.world import UNLOCK, Person
@@ -171,3 +172,39 @@ def test_many_who_ask_at_once_find_one_act(town: Town, purpose: str) -> None:
     assert {call.result() for call in asked} == {"done"}
     assert sum(job.result() for job in jobs) <= 1
     assert (town.acts(person, PATHS[purpose]), town.stored(person), waiting(town)) == (1, (1, 2), 0)
+
+
+@pytest.mark.parametrize("purpose", PATHS)
+def test_the_same_code_twice_at_once_has_one_answer_though_the_firm_takes_its_time(town: Town, purpose: str) -> None:
+    person = town.newcomer()
+    town.world.verify("c1", person, purpose)
+    town.firm.before_act = lambda: time.sleep(0.15)
+    with ThreadPoolExecutor(3) as pool:
+        said = [pool.submit(perform, town, purpose, "c1") for _ in range(3)]
+    assert [call.result() for call in said] == ["done"] * 3
+    assert (town.acts(person, PATHS[purpose]), town.stored(person)) == (1, (1, 2))
+
+
+def test_one_that_cannot_be_asked_for_keeps_none_of_the_others_waiting(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [lost(town, UNLOCK, conversation=f"c{number}") for number in range(3)]
+    go_on, asked = town.world.services.password_unlock.go_on, []
+
+    def fails_first(act: Act) -> str:
+        asked.append(act.account)
+        if len(asked) == 1:
+            raise RuntimeError("demo")
+        return go_on(act)
+
+    monkeypatch.setattr(town.world.services.password_unlock, "go_on", fails_first)
+    assert (resolve(town), waiting(town)) == (2, 1)
+    assert sorted(asked) == sorted(person.account for person in people)
+
+
+def test_what_only_we_refuse_now_says_nothing_of_what_was_done(town: Town) -> None:
+    person = lost(town, REISSUE)
+    town.firm.accounts[person.account].customer["email"] = None
+    assert (perform(town, REISSUE, "c1"), waiting(town)) == ("ReissueNoMailbox", 1)
+    town.firm.accounts[person.account].customer["email"] = "zdemo@example.com"
+    assert (resolve(town), town.acts(person, PATHS[REISSUE]), town.stored(person)) == (1, 1, (1, 2))
