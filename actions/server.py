@@ -40,6 +40,8 @@ from bot.traces import span
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
+NOTICE_SECONDS = 1.2  # a gateway looks at /readyz once a second (bot/clients/replicas.py)
+ACTION_SECONDS = 5.0  # nobody waits so long for an action
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
     app.config.ACCESS_LOG = False
     app.config.MOTD = False
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = ACTION_SECONDS
+    app.ctx.is_ending = False
     app.ctx.metrics = _metrics(app)
     _serve_actions(app, SignatureCheck(keys.engine))
     of_gateway = SignatureCheck(keys.gateway)
@@ -74,6 +78,16 @@ def create_app(make_services: Callable[[], Services], keys: Keys, name: str = "a
     @app.on_request  # type: ignore[untyped-decorator]
     async def number(request: Request) -> None:
         trace.enter(request.headers.get(trace.HEADER))
+
+    @app.before_server_stop
+    async def give_notice(app: Sanic) -> None:
+        app.ctx.is_ending = True
+        await asyncio.sleep(NOTICE_SECONDS)
+
+    @app.on_response  # type: ignore[untyped-decorator]
+    async def leave(request: Request, _: HTTPResponse) -> None:
+        if request.app.ctx.is_ending and request.stream:  # each answer is the last on its line: callers go elsewhere
+            request.stream.keep_alive = False  # type: ignore[attr-defined]  # of HTTP 1
 
     @app.exception(Exception)
     async def failed(request: Request, problem: Exception) -> HTTPResponse:
@@ -157,6 +171,8 @@ def _serve_health(app: Sanic) -> None:
     @app.get("/readyz")
     async def readyz(request: Request) -> HTTPResponse:
         services: Services = request.app.ctx.services
+        if request.app.ctx.is_ending:
+            return json_response({"status": "ending"}, status=503)
         try:
             await asyncio.to_thread(services.work.ping)
         except Exception as problem:

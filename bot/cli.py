@@ -68,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reset", action="store_true", help="put them back into their states"
     )
     _add_event(verb("event", "tell the running assistant that something happened to an account", _event))
-    bench = verb("bench", "measure a question's way from the gateway's door and back, or one of the forms", _bench)
-    bench.add_argument("--turns", type=int, default=200)
-    _add_forms(bench)
+    _add_forms(verb("bench", "measure turns, a load, understanding, or account security", _bench_turns))
     serve = verb("serve", "run one process in the foreground (used by up)", _serve)
     serve.add_argument("process", choices=["gateway", "engine", "actions"])
     return parser
@@ -96,8 +94,9 @@ def _add_event(event: argparse.ArgumentParser) -> None:
 
 def _add_forms(bench: argparse.ArgumentParser) -> None:
     """Add what else `anxin bench` measures; each form has its own options."""
+    forms = bench.add_subparsers(metavar="<form>", required=True)
+    _add_turns(forms)
     help_ = "how well messages are understood: public benchmarks, our own topics held out, mistakes of typing"
-    forms = bench.add_subparsers(metavar="<form>")
     understanding = forms.add_parser(
         "understanding",
         help=help_,
@@ -122,6 +121,27 @@ def _add_forms(bench: argparse.ArgumentParser) -> None:
     security.add_argument("--runs", type=int, default=3, help="show medians of so many (default: 3)")
     security.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
     security.add_argument("--json", metavar="FILE", help="also write every figure to this file")
+
+
+def _add_turns(forms: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_ = "what a turn costs, ours beside stock Rasa and its limit, in one run"
+    epilog = "Ends with 0 when every target is met, with 1 when not."
+    turns = forms.add_parser("turns", help=help_, description=f"Measure {help_}: about 15 minutes.", epilog=epilog)
+    turns.set_defaults(run=_bench_turns)
+    turns.add_argument("--runs", type=int, default=5, help="show medians of so many (default: 5)")
+    turns.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
+    turns.add_argument("--quick", action="store_true", help="a look, in a minute: one short run, nothing is trained")
+    turns.add_argument("--json", metavar="FILE", help="also write every figure to this file")
+    turns.add_argument("--plot", metavar="FILE", help="also draw this PNG")
+    help_ = "how a load of mixed conversations is borne, and whether anything is lost or doubled"
+    epilog = "Ends with 0 when every message was answered, and nothing was lost or doubled."
+    load = forms.add_parser("load", help=help_, description=f"Measure {help_}.", epilog=epilog)
+    load.set_defaults(run=_bench_load)
+    load.add_argument("--minutes", type=float, default=1.0, metavar="N", help="so long (default: 1)")
+    load.add_argument("--rate", type=float, default=20.0, metavar="R", help="messages a second (default: 20)")
+    load.add_argument("--url", default="", help="a gateway that runs on this machine, instead of one started for it")
+    load.add_argument("--postgresql", action="store_true", help="start it on a private PostgreSQL, not on SQLite")
+    load.add_argument("--json", metavar="FILE", help="also write every figure to this file")
 
 
 def _up(options: argparse.Namespace, settings: Settings) -> int:
@@ -249,10 +269,19 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _bench(options: argparse.Namespace, settings: Settings) -> int:
-    from bot.bench import question_turns
+def _bench_turns(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.bench_turns import QUICK, Plan, measure
 
-    return question_turns(f"http://127.0.0.1:{settings.gateway_port}", options.turns)
+    plan = QUICK if options.quick else Plan(runs=options.runs, seconds=options.seconds)
+    file, plot = (settings.called_from / name if name else None for name in (options.json, options.plot))
+    return measure(settings, plan, file, plot)
+
+
+def _bench_load(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.bench_load import measure
+
+    file = settings.called_from / options.json if options.json else None
+    return measure(settings, options.minutes, options.rate, options.url, options.postgresql, file)
 
 
 def _bench_understanding(options: argparse.Namespace, settings: Settings) -> int:
@@ -274,12 +303,14 @@ def _bench_security(options: argparse.Namespace, settings: Settings) -> int:
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from bot.logs import configure_logging
+    from bot.traces import send_to
     from bot.training import SERVE_ENGINE, engine_environment
 
     if options.process == "engine":  # in its own environment; it becomes this process
         os.chdir(ROOT)
         os.execve(SERVE_ENGINE[0], SERVE_ENGINE, engine_environment())  # noqa: S606  # our own program
     configure_logging(settings.log_level)
+    send_to(settings.traces_url, options.process)
     if options.process == "gateway":
         from bot.gateway.app import create_app as create_gateway
 

@@ -1,11 +1,8 @@
-"""What a test of deploy/nginx.conf stands on: the file itself with other paths, gateways of a kind, and a browser."""
+"""What a test of deploy/nginx.conf stands on besides bot/rig/nginx.py: gateways of a kind, and a browser."""
 
 from __future__ import annotations
 
 import http.client
-import os
-import re
-import shutil
 import socket
 import ssl
 import threading
@@ -13,9 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from bot.settings import ROOT
+from bot.rig.nginx import NAME
 
-DEPLOY, NAME = ROOT / "deploy", "chat.example.com"
 PATIENCE_SECONDS = 10
 
 
@@ -108,40 +104,3 @@ class Proxy:
     @property
     def seen(self) -> list[Seen]:
         return [seen for gateway in self.gateways for seen in gateway.seen]
-
-
-def program() -> str:
-    found = shutil.which("nginx") or "/usr/sbin/nginx"
-    assert Path(found).exists(), "this needs nginx: apt-get install nginx"
-    return found
-
-
-def configured(folder: Path, servers: list[str], port: int, plain_port: int) -> Path:
-    """Return deploy/nginx.conf with the paths, ports and gateways of a test, and nothing else changed."""
-    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    for before, after in (
-        ("user www-data;", "user root;" if os.geteuid() == 0 else ""),
-        ("worker_processes auto;", "worker_processes 1;"),
-        ("pid /run/nginx.pid;", f"pid {folder}/pid;"),
-        ("/var/log/nginx/", f"{folder}/"),
-        ("/etc/nginx/tls/", f"{folder}/"),
-        ("/etc/nginx/anxin-gateways.conf", f"{folder}/gateways.conf"),
-        ("/opt/anxin/deploy", str(DEPLOY)),
-        ("http {\n", f"http {{\n{temporary}\n"),
-        ("listen 443 ", f"listen 127.0.0.1:{port} "),
-        ("listen 80 ", f"listen 127.0.0.1:{plain_port} "),
-    ):
-        assert before in text, before
-        text = text.replace(before, after)
-    (folder / "nginx.conf").write_text(re.sub(r"\n *listen \[::\].*", "", text), encoding="utf-8")
-    one = re.search(
-        r"^server 127\.0\.0\.1:8080 (.*;)$", (DEPLOY / "gateways.conf").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert one
-    (folder / "gateways.conf").write_text(
-        "".join(f"server {server} {one[1]}\n" for server in servers), encoding="utf-8"
-    )
-    return folder / "nginx.conf"

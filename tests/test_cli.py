@@ -264,7 +264,15 @@ CANARIES = {
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("outbox",), ("demo",), ("demo", "--reset"), ("serve", "gateway"), ("serve", "actions"), ("bench", "security", "--help")],
+    [
+        ("--help",),
+        ("outbox",),
+        ("demo",),
+        ("demo", "--reset"),
+        ("serve", "gateway"),
+        ("serve", "actions"),
+        ("bench", "security", "--help"),
+    ],
 )
 def test_no_command_prints_a_password_of_the_settings(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     # There is no such database and no driver for it: the commands fail, and must not say with which password.

@@ -16,21 +16,17 @@ import pytest
 from bot.gateway.app import MAX_BODY_BYTES
 from bot.gateway.stream import HEARTBEAT_SECONDS
 from bot.gateway.turns import ANSWER_SECONDS
+from bot.rig.nginx import DEPLOY, NAME, certify, command, configured, program
 from bot.rig.postgresql import free_port
 from bot.settings import ROOT
-from tests.behind_nginx import DEPLOY, NAME, PATIENCE_SECONDS, Client, Gateway, Proxy, configured, program
+from tests.behind_nginx import PATIENCE_SECONDS, Client, Gateway, Proxy
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate that nobody trusts."""
     made = tmp_path_factory.mktemp("nginx")
-    line = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=chat.example.com"
-    )
-    subprocess.run(
-        [*line.split(), "-keyout", f"{NAME}.key", "-out", f"{NAME}.crt"], cwd=made, check=True, capture_output=True
-    )
+    certify(made)
     return made
 
 
@@ -41,7 +37,7 @@ def proxy(folder: Path) -> Iterator[Proxy]:
     made = Proxy(folder, free_port(), free_port(), gateways)
     servers = [f"127.0.0.1:{free_port()}", *(f"127.0.0.1:{g.server_port}" for g in gateways)]
     conf = configured(folder, servers, made.port, made.plain_port)
-    process = subprocess.Popen([program(), "-p", str(folder), "-c", str(conf), "-g", "daemon off;"])
+    process = subprocess.Popen(command(folder, conf))
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:

@@ -88,8 +88,16 @@ class Replicas:
         return sum(replica.well for replica in self._replicas)
 
     async def is_ready(self) -> bool:
-        """Return whether one of them is ready now."""
-        return any(await asyncio.gather(*(self._look(replica) for replica in self._replicas)))
+        """Return whether one of them is ready now, as soon as one says so: another may hang."""
+        looks = [asyncio.create_task(self._look(replica)) for replica in self._replicas]
+        try:
+            for look in asyncio.as_completed(looks):
+                if await look:
+                    return True
+            return False
+        finally:
+            for look in looks:
+                look.cancel()
 
     async def close(self) -> None:
         for watching in self._watching:

@@ -96,7 +96,8 @@ def _serve_reading(app: Sanic) -> None:
 
     @app.get(f"{API}/stream")
     async def events(request: Request) -> ResponseStream:
-        after = bodies.number(request.headers.get("last-event-id") or request.args.get("after"))
+        after, last = bodies.number(request.args.get("after")), request.headers.get("last-event-id")
+        after = bodies.number(last) if last else after
         ongoing, parts = await _conversation(request), request.app.ctx.parts
         id_ = ongoing.conversation.id
         parts.news.check_room(id_)

@@ -26,7 +26,7 @@ def posted(request: Request, origins: tuple[str, ...], allowed: set[str], needed
         body = json.loads(request.body, parse_constant=_refuse)
     except (ValueError, RecursionError) as problem:
         raise Problem("bad_request") from problem
-    if not isinstance(body, dict) or not needed <= set(body) <= allowed:
+    if not isinstance(body, dict) or not needed <= set(body) <= allowed or None in body.values():
         raise Problem("bad_request")
     return body
 

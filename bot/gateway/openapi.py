@@ -9,6 +9,10 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+def _words(most: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S"}
+
+
 _ID = {"type": "string", "format": "uuid", "description": "made by the client; the same id is answered once"}
 _LANGUAGE = {"type": "string", "enum": ["zh-Hant", "zh-Hans", "en"]}
 _LINK = {"type": "string", "maxLength": 2000, "description": "`c` of a notice's link; its language is the default"}
@@ -79,13 +83,15 @@ def _post(summary: str, body: dict[str, Any], status: str = "200", **more: Any) 
 
 
 _LIST = {"type": "array", "items": {"$ref": "#/components/schemas/Message"}}
-_AFTER = {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+_NUMBER = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+_AFTER = {"name": "after", "in": "query", "schema": _NUMBER}
 
 
 def _opening() -> dict[str, Any]:
     body = _object({"institution": _INSTITUTION, "language": _LANGUAGE, "link": _LINK}, [])
     path = _post("Start a conversation; sets the cookie", body, "201", language=_LANGUAGE)
     same = {"messages": _LIST, "language": _LANGUAGE}
+    path["post"]["security"] = [{}, {"cookie": []}]  # whoever has no conversation yet
     path["post"]["responses"] |= _responses("200", same)
     path["post"]["responses"]["200"]["description"] = "a link, and the browser's conversation goes on: all of it so far"
     return path
@@ -106,10 +112,8 @@ OPENAPI: dict[str, Any] = {
                 "Send text, press a button, or choose the language",
                 {
                     "oneOf": [
-                        _object(
-                            {"id": _ID, "text": {"type": "string", "minLength": 1, "maxLength": 2000}}, ["id", "text"]
-                        ),
-                        _object({"id": _ID, "button": {"type": "string", "maxLength": 200}}, ["id", "button"]),
+                        _object({"id": _ID, "text": _words(2000)}, ["id", "text"]),
+                        _object({"id": _ID, "button": _words(200)}, ["id", "button"]),
                         _object({"id": _ID, "language": _LANGUAGE}, ["id", "language"]),
                     ]
                 },
@@ -126,7 +130,7 @@ OPENAPI: dict[str, Any] = {
                 {
                     "id": _ID,
                     "kind": {"enum": ["code", "account", "birth_date", "contact"]},
-                    "value": {"type": "string", "minLength": 1, "maxLength": 500},
+                    "value": _words(500),
                 },
                 ["id", "kind", "value"],
             ),
@@ -134,7 +138,7 @@ OPENAPI: dict[str, Any] = {
         "/Webhook/api/stream": {
             "get": {
                 "summary": "Messages as they come (server-sent events)",
-                "parameters": [_AFTER, {"name": "Last-Event-ID", "in": "header", "schema": {"type": "integer"}}],
+                "parameters": [_AFTER, {"name": "Last-Event-ID", "in": "header", "schema": _NUMBER}],
                 "responses": _responses("200", {}, "400", "401", "429", "503")
                 | {"200": {"description": "events", "content": {"text/event-stream": {}}}},
             }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+
+from bot.rig.ports import kept_port
 
 PATIENCE_SECONDS = 30
 # As deploy/ runs it, but for the network: what was answered is in the journal, and nothing is evicted.
@@ -52,7 +51,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, on the same port as before if it ran before, and wait until it answers."""
-        self.port = self.port or _free_port()
+        self.port = self.port or kept_port()
         settings = {**SETTINGS, "port": str(self.port), **self.settings}
         line = [str(self._program), *(part for name, value in settings.items() for part in (f"--{name}", value))]
         with (self._folder / "log").open("ab") as log:
@@ -98,12 +97,3 @@ class RedisServer:
         if self._process.poll() is None:
             self.kill()
         shutil.rmtree(self._folder)
-
-
-def _free_port() -> int:
-    """Return a port that nobody is given for a connection out: it is ours again when it is started again."""
-    while True:
-        port = random.randrange(15_000, 32_000)  # noqa: S311  # a port is no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

@@ -64,7 +64,7 @@ def all_came(spans: list[Span]) -> bool:
     """Processes send by themselves, a moment later: of six messages, and a greeting that begins in the engine."""
     known = {span.id for span in spans}
     begin = sorted(span.name for span in spans if span.parent not in known)
-    return PATH <= {span.name for span in spans} and begin == ["engine turn", *["turn"] * 6]
+    return {span.name for span in spans} >= PATH and begin == ["engine turn", *["turn"] * 6]
 
 
 def test_every_step_of_a_turn_is_a_span_in_its_process(spans: list[Span]) -> None:

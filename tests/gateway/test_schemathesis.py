@@ -21,6 +21,7 @@ SEED = 20261120
 CHECKS = (
     "not_a_server_error",
     "negative_data_rejection",
+    "positive_data_acceptance",
     "status_code_conformance",
     "content_type_conformance",
     "response_schema_conformance",

@@ -10,7 +10,10 @@ import pytest
 from actions.bootstrap import Services, build
 from bot.rig.actions import Actions
 from bot.rig.postgresql import PostgresServer
+from bot.rig.town import Town
+from bot.rig.town import town as running
 from bot.settings import read_settings
+from bot.training import train_if_stale
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +46,12 @@ def services(actions: Actions) -> Iterator[Services]:
     built = build(read_settings({"ANXIN_VAR": str(actions.var), **actions.environment}))
     yield built
     built.work.dispose()
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A whole installation for all tests that bring everything of it back."""
+    train_if_stale()
+    with running(tmp_path_factory.mktemp("town")) as made:
+        print(made.addresses())
+        yield made
