@@ -44,7 +44,7 @@ def main(figures: Figures, file: Path) -> None:
     from matplotlib import pyplot
 
     picture, ((rates, times), (long, once)) = pyplot.subplots(2, 2, figsize=(12, 8.5))
-    picture.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.13, hspace=0.3, wspace=0.3)
+    picture.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.13, hspace=0.3, wspace=0.42)
     cells = figures["questions"]
     _by_askers(rates, cells, "rate", "questions a second (log)")
     _by_askers(times, cells, "p95", "p95 of a question, ms (log)")
@@ -87,7 +87,7 @@ def _once(panel: Any, figures: Figures) -> None:
         f"{name}\n{figures['megabytes'][name]:.0f} MB" if name in figures["megabytes"] else name for name in names
     ]
     panel.barh(labels, middle, color=[_style(name)["color"] for name in names])
-    panel.set(title="from the start to the first answer, s; memory of a process")
+    panel.set(title="start to first answer, s; memory")
 
 
 def _style(name: str) -> dict[str, Any]:
