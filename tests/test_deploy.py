@@ -22,7 +22,9 @@ from bot.training import engine_environment
 DEPLOY, DOCS = ROOT / "deploy", ROOT / "docs"
 UNITS = {"anxin-engine@": 5005, "anxin-actions@": 5055, "anxin-gateway@": 8080}
 STEPS_OF_WAITING = re.compile(r".*Unknown key '?(RestartSteps|RestartMaxDelaySec)'?.*ignoring\.")  # before systemd 254
-WRITTEN = sorted(file for folder in (DEPLOY, DOCS) for file in folder.rglob("*") if file.is_file())
+WRITTEN = sorted(
+    file for folder in (DEPLOY, DOCS) for file in folder.rglob("*") if file.is_file() and file.suffix != ".png"
+)
 
 
 def run(*line: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
