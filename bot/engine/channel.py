@@ -17,7 +17,7 @@ from typing import Any
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.shared.core.events import BotUttered
-from sanic import Blueprint
+from sanic import Blueprint, Sanic
 from sanic.request import Request
 from sanic.response import HTTPResponse, empty, raw
 from sanic.response import json as json_response
@@ -72,6 +72,10 @@ class GatewayChannel(InputChannel):
             with seconds.time(), span("engine turn"):
                 return await _turn(call, agent, metrics)
 
+        @blueprint.listener("after_server_start")
+        async def measure(app: Sanic, *_: object) -> None:
+            app.ctx.agent.lock_store.waited = waited.observe
+
         @blueprint.listener("before_server_stop")
         async def finish(*_: object) -> None:
             if running:
@@ -105,8 +109,6 @@ class GatewayChannel(InputChannel):
             except ValueError:
                 return empty(400)
             agent: Agent = request.app.ctx.agent
-            if agent.lock_store.waited is not waited.observe:
-                agent.lock_store.waited = waited.observe
             trace.enter(request.headers.get(trace.HEADER))
             # To its end, though the caller go: a turn that was cut could leave its row on the way, and another begin.
             task = asyncio.create_task(timed(call, agent))
